@@ -1,0 +1,167 @@
+/* The image data path: whole frames in, pixels and digests out, and the way back. A frame is described
+ * in protocol/frame.py and docs/wire-format.md. Nothing here fails: it stops at what it does not know. */
+#ifndef LL_IMAGES_H
+#define LL_IMAGES_H
+#include "variants.h"
+
+enum {
+    LL_HEADER_BYTES = 20,
+    LL_COVERED_BYTES = 16, /* the header without its own check */
+    LL_CHECK_BYTES = 4,
+    LL_PREFIX_BYTES = 12, /* image id and offset, in front of the chunk */
+    LL_IMAGE_DATA = 0x42,
+    LL_VERSION = 0x10,
+};
+
+/* One image that is being received. `picture`, `present` and `sums` belong to the caller. */
+typedef struct {
+    uint32_t image_id, chunk_bytes, last_sequence;
+    uint8_t channel;
+    int row; /* of ll_raw_widths */
+    uint64_t coded_bytes, strip_bytes, frames, duplicates;
+    uint16_t *picture;
+    uint8_t *present;
+    uint64_t *sums;
+} ll_slot;
+
+/* Are `size` bytes at `offset` a chunk of this image, and whole? */
+static inline int ll_slot_fits(const ll_slot *slot, uint64_t offset, uint64_t size)
+{
+    if (offset >= slot->coded_bytes || offset % slot->chunk_bytes != 0)
+        return 0;
+    uint64_t left = slot->coded_bytes - offset;
+    return size == (left < slot->chunk_bytes ? left : slot->chunk_bytes);
+}
+
+/* Unpacks and sums a chunk that fits. Returns whether it is new. */
+static int ll_slot_place(ll_slot *slot, uint64_t offset, const uint8_t *chunk, size_t size)
+{
+    const ll_raw_width *width = &ll_raw_widths[slot->row];
+    uint8_t *present = &slot->present[offset / slot->chunk_bytes];
+    if (*present) {
+        slot->duplicates++;
+        return 0;
+    }
+    ll_kernels->digest(&slot->sums[2 * (offset / slot->strip_bytes)], chunk, size, offset / 8);
+    ll_kernels->unpack[slot->row](chunk, slot->picture + offset / width->group_bytes * width->group_pixels,
+                                  size / width->group_bytes);
+    *present = 1;
+    slot->frames++;
+    return 1;
+}
+
+/* What a header and the prefix of an image frame say, once. */
+typedef struct {
+    uint8_t channel;
+    uint32_t length, session, sequence, header_check, image_id;
+    uint64_t offset;
+} ll_image_header;
+
+/* Reads the first 32 bytes. They are copied first, so that a ring's other side cannot change a length
+ * between its check and its use. Returns 0 when they are not the beginning of an image frame. */
+static int ll_read_image_header(const uint8_t *at, uint32_t length_max, ll_image_header *header)
+{
+    uint8_t copy[LL_HEADER_BYTES + LL_PREFIX_BYTES];
+    memcpy(copy, at, sizeof copy);
+#ifdef __GNUC__
+    __asm__ volatile("" : : "r"(copy) : "memory");
+#endif
+    if (copy[0] != 0xEB || copy[1] != 0x90 || copy[2] != LL_VERSION)
+        return 0;
+    if (copy[3] != LL_IMAGE_DATA || copy[5] != 0)
+        return 0;
+    header->channel = copy[4];
+    header->length = ll_read16(copy + 6);
+    header->session = ll_read32(copy + 8);
+    header->sequence = ll_read32(copy + 12);
+    header->header_check = ll_read32(copy + LL_COVERED_BYTES);
+    header->image_id = ll_read32(copy + LL_HEADER_BYTES);
+    header->offset = ll_read64(copy + LL_HEADER_BYTES + 4);
+    return header->length > LL_PREFIX_BYTES && header->length <= length_max &&
+           ll_crc32(copy, LL_COVERED_BYTES, 0) == header->header_check;
+}
+
+/* The slot of a header, `slot_count` when there is none; `first`, the last that was found, is tried first. */
+static size_t ll_find_slot(ll_slot *const *slots, size_t slot_count, size_t first,
+                           const ll_image_header *header)
+{
+    for (size_t tried = 0; tried < slot_count; tried++) {
+        size_t index = (first + tried) % slot_count;
+        if (slots[index]->channel == header->channel && slots[index]->image_id == header->image_id)
+            return index;
+    }
+    return slot_count;
+}
+
+/* Takes whole good image frames of the open slots from the start of `data`. Returns the bytes taken. */
+static size_t ll_receive_images(const uint8_t *data, size_t size, uint32_t session, uint32_t length_max,
+                                ll_slot *const *slots, size_t slot_count)
+{
+    ll_image_header header;
+    size_t taken = 0, found = 0;
+    while (size - taken >= LL_HEADER_BYTES + LL_PREFIX_BYTES + LL_CHECK_BYTES) {
+        const uint8_t *payload = data + taken + LL_HEADER_BYTES;
+        if (!ll_read_image_header(data + taken, length_max, &header) || header.session != session)
+            break;
+        size_t frame_size = (size_t)LL_HEADER_BYTES + header.length + LL_CHECK_BYTES;
+        found = ll_find_slot(slots, slot_count, found, &header);
+        if (frame_size > size - taken || found == slot_count)
+            break;
+        size_t chunk_size = header.length - LL_PREFIX_BYTES;
+        if (!ll_slot_fits(slots[found], header.offset, chunk_size) ||
+            ll_crc32(payload, header.length, header.header_check) != ll_read32(payload + header.length))
+            break;
+        ll_slot_place(slots[found], header.offset, payload + LL_PREFIX_BYTES, chunk_size);
+        slots[found]->last_sequence = header.sequence;
+        taken += frame_size;
+    }
+    return taken;
+}
+
+/* Which image is sent, and how. */
+typedef struct {
+    uint32_t session, first_sequence, image_id, chunk_bytes;
+    uint8_t channel;
+} ll_image_source;
+
+static void ll_write_image_frame(uint8_t *out, const ll_image_source *source, uint64_t chunk_index,
+                                 const uint8_t *chunk, uint32_t chunk_size)
+{
+    uint32_t length = LL_PREFIX_BYTES + chunk_size;
+    uint8_t *payload = out + LL_HEADER_BYTES;
+    out[0] = 0xEB;
+    out[1] = 0x90;
+    out[2] = LL_VERSION;
+    out[3] = LL_IMAGE_DATA;
+    out[4] = source->channel;
+    out[5] = 0;
+    ll_write16(out + 6, (uint16_t)length);
+    ll_write32(out + 8, source->session);
+    ll_write32(out + 12, source->first_sequence + (uint32_t)chunk_index);
+    uint32_t check = ll_crc32(out, LL_COVERED_BYTES, 0);
+    ll_write32(out + LL_COVERED_BYTES, check);
+    ll_write32(payload, source->image_id);
+    ll_write64(payload + 4, chunk_index * source->chunk_bytes);
+    memcpy(payload + LL_PREFIX_BYTES, chunk, chunk_size);
+    ll_write32(payload + length, ll_crc32(payload, length, check));
+}
+
+/* Writes frames for chunks `index` to `end` - 1 while they fit. The caller checks that all of them lie
+ * in `packed`. Returns how many were written. */
+static uint64_t ll_frame_images(uint8_t *out, size_t size, const uint8_t *packed, size_t packed_size,
+                                uint64_t index, uint64_t end, const ll_image_source *source)
+{
+    uint64_t first = index;
+    for (; index < end; index++) {
+        size_t offset = (size_t)index * source->chunk_bytes, left = packed_size - offset;
+        uint32_t chunk_size = left < source->chunk_bytes ? (uint32_t)left : source->chunk_bytes;
+        size_t frame_size = (size_t)LL_HEADER_BYTES + LL_PREFIX_BYTES + chunk_size + LL_CHECK_BYTES;
+        if (frame_size > size)
+            break;
+        ll_write_image_frame(out, source, index, packed + offset, chunk_size);
+        out += frame_size;
+        size -= frame_size;
+    }
+    return index - first;
+}
+#endif

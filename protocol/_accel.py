@@ -1,0 +1,33 @@
+"""Picks the C kernel or its Python reference, same names and signatures; the only door to laserlink.cext.
+
+Everything on a hot path imports from here. The references stay importable from their own modules.
+`receive_images` is None without the kernel: then the framer finds the frames, and `Slot.place` takes them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from laserlink.cext import kernels
+from laserlink.protocol import digest
+from laserlink.protocol.octets import AnyBuffer
+
+if TYPE_CHECKING or kernels is None:
+    from laserlink.protocol.crc import crc32
+    from laserlink.protocol.digest import add
+    from laserlink.protocol.image_path import Slot, frame_images
+    from laserlink.protocol.raw import pack, unpack
+else:
+    crc32, add = kernels.crc32, kernels.add
+    pack, unpack = kernels.pack, kernels.unpack
+    Slot, frame_images = kernels.Slot, kernels.frame_images
+
+__all__ = ["Slot", "add", "crc32", "frame_images", "pack", "receive_images", "strip_digests", "unpack"]
+
+# receive_images(data, session, max_payload, slots) -> bytes taken from the start of `data`.
+receive_images: Callable[[AnyBuffer, int, int, Sequence[Slot]], int] | None
+receive_images = None if kernels is None else kernels.receive_images
+
+
+def strip_digests(packed: AnyBuffer, strip_bytes: int) -> list[int]:
+    """As laserlink.protocol.digest.strip_digests, by the kernel when it is there."""
+    return digest.strip_digests(packed, strip_bytes, add)

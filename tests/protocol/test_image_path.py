@@ -1,0 +1,81 @@
+"""The data path in Python: frames by the specification's layout, chunks into place. See also test_kernels."""
+
+import copy
+import struct
+
+import numpy as np
+import pytest
+
+from laserlink.protocol import crc, digest, raw
+from laserlink.protocol.image_path import FRAME_OVERHEAD_BYTES, Slot, empty_picture, frame_images
+
+
+def make_slot(packed_bytes: int) -> Slot:
+    """A RAW12 slot with chunks of 48 bytes and strips of two chunks."""
+    picture = np.zeros(packed_bytes // 3 * 2, np.uint16)
+    present = np.zeros(-(-packed_bytes // 48), np.uint8)
+    sums = np.zeros((-(-packed_bytes // 96), 2), np.uint64)
+    return Slot(2, 7, 12, 48, packed_bytes, 96, picture, present, sums)
+
+
+def test_frame_by_hand() -> None:
+    """A frame has the bytes of the specification, one field after the other."""
+    out = bytearray(100)
+    assert frame_images(out, bytes(range(96)), 1, 1, 0x11223344, 2, 0xFFFFFFFF, 0x55667788, 48) == 1
+    covered = bytes.fromhex("eb90 10 42 02 00 3c00 44332211 00000000")
+    payload = bytes.fromhex("88776655 3000000000000000") + bytes(range(48, 96))
+    check = crc.crc32(covered)
+    frame = covered + struct.pack("<I", check) + payload + struct.pack("<I", crc.crc32(covered + payload))
+    assert bytes(out) == frame + bytes(100 - len(frame))
+    assert len(frame) == 48 + FRAME_OVERHEAD_BYTES
+
+
+def test_chunks_in_any_order() -> None:
+    """Chunks in any order fill the picture, the map and the sums; a repeat changes nothing but its count."""
+    pixels = np.random.default_rng(1).integers(0, 4096, 150, dtype=np.uint16)
+    packed = raw.pack(pixels, 12)
+    slot = make_slot(packed.size)
+    offsets = [192, 0, 96, 48, 144]
+    assert [slot.place(offset, packed[offset : offset + 48]) for offset in offsets] == [True] * 5
+    assert slot.place(0, bytes(48)) is False
+    assert np.array_equal(slot.picture, pixels)
+    assert (slot.frames, slot.duplicates, slot.present.tolist()) == (5, 1, [1] * 5)
+    sizes = (96, 96, packed.size - 192)
+    found = [digest.strip_digest(sums, size) for sums, size in zip(slot.sums, sizes, strict=True)]
+    assert found == digest.strip_digests(packed, 96)
+
+
+@pytest.mark.parametrize(("offset", "size"), [(-48, 48), (24, 48), (96, 48), (0, 47), (0, 49), (48, 0)])
+def test_what_is_no_chunk(offset: int, size: int) -> None:
+    """A chunk of another place or length is a ValueError, and nothing is written."""
+    slot = make_slot(96)
+    with pytest.raises(ValueError, match="no chunk of this image"):
+        slot.place(offset, bytes([255]) * size)
+    assert not slot.picture.any()
+    assert not slot.present.any()
+
+
+def test_arrays_that_cannot_be_written() -> None:
+    """A read-only picture is refused at once."""
+    locked = np.zeros(64, np.uint16)
+    locked.flags.writeable = False
+    with pytest.raises(ValueError, match="picture is no writable"):
+        Slot(2, 7, 12, 48, 96, 96, locked, np.zeros(2, np.uint8), np.zeros((1, 2), np.uint64))
+
+
+def test_deep_copy_is_independent() -> None:
+    """A copy goes its own way."""
+    slot = make_slot(96)
+    slot.place(0, bytes(range(48)))
+    twin = copy.deepcopy(slot)
+    twin.place(48, bytes(range(48)))
+    assert (slot.frames, twin.frames, slot.present.tolist(), twin.present.tolist()) == (1, 2, [1, 0], [1, 1])
+    assert np.array_equal(slot.picture[:32], twin.picture[:32])
+
+
+@pytest.mark.parametrize("pixels", [1, 100, 5000])
+def test_pictures_start_on_a_cache_line(pixels: int) -> None:
+    """An empty picture has its size, one dimension, and a 64-byte start."""
+    picture = empty_picture(pixels)
+    assert picture.shape == (pixels,)
+    assert picture.ctypes.data % 64 == 0
