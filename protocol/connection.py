@@ -1,0 +1,339 @@
+"""One session over one or two lanes, as either end sees it: framing, judging, sequencing, queueing.
+
+Shared by both machines. Bytes go in, `Received` messages come out, and every rule of DESIGN's "rules that
+two independent implementations must share" that does not need a machine's state is kept here: damage is
+counted and never answered, frames of another session are counted and dropped, an offence is answered once.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+from laserlink.protocol import catalogue
+from laserlink.protocol.catalogue import Carrier, Channel, Direction, Row
+from laserlink.protocol.errors import (
+    FrameTooLong,
+    IllegalInState,
+    LocalProtocolError,
+    RemoteProtocolError,
+    ReservedBitSet,
+    UnknownType,
+    UnsupportedVersion,
+    WrongChannel,
+    WrongDirection,
+    WrongLane,
+)
+from laserlink.protocol.frame import CHANNEL_MAX, LEGAL_FLAGS, OVERHEAD_BYTES, VERSION_MAJOR, Flags, Frame
+from laserlink.protocol.framer import BadFrame, Framer
+from laserlink.protocol.limits import (
+    ERROR_TEXT_BYTES_MAX,
+    ERRORS_PER_SECOND,
+    FRAME_BYTES_MAX,
+    FRAME_BYTES_MIN_OFFER,
+    QUEUE_FRAMES_MAX,
+)
+from laserlink.protocol.messages.layout import Record
+from laserlink.protocol.messages.link import Error, LaneOffer
+from laserlink.protocol.states import BITS_PER_BYTE, LaneKind
+from laserlink.protocol.timers import GAP_NS, LINE_TIMES_ADDED, NS_PER_S, NS_PER_US, Deadlines, line_time_ns
+
+SEQUENCES = 1 << 32
+
+
+class Role(Enum):
+    """Which end of the link this is."""
+
+    HOST = Direction.TO_MODULE
+    MODULE = Direction.TO_HOST
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A legal message of this session (or a beacon, or a hello)."""
+
+    lane: LaneKind
+    frame: Frame
+    message: Record
+    row: Row
+
+
+@dataclass
+class Counters:
+    """What a connection saw; `bad` counts by reason, `offences` by error code."""
+
+    frames_received: int = 0
+    frames_sent: int = 0
+    frames_resent: int = 0
+    frames_stale: int = 0
+    frames_unsent: int = 0
+    errors_unsent: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    bad: Counter[str] = field(default_factory=Counter)
+    offences: Counter[str] = field(default_factory=Counter)
+
+
+_PRIORITY = {Channel.CONTROL: 0, Channel.EVENTS: 1, Channel.STREAM: 2, Channel.BULK: 3}
+State = Callable[[], IntEnum]
+TakeImages = Callable[[memoryview], int]
+
+
+class Connection:
+    """The session layer of one end.
+
+    The lanes are those of this end; without an optical lane, images take the sideband. `session` 0 means
+    that there is none.
+    """
+
+    def __init__(self, role: Role, lanes: tuple[LaneOffer, ...]) -> None:
+        if LaneKind.SIDEBAND not in {offer.kind for offer in lanes}:
+            raise LocalProtocolError("a link needs a sideband (or plain serial) lane")
+        self.role = role
+        self.lanes = {offer.kind: offer for offer in lanes}
+        self._shared_lanes = frozenset(self.lanes)
+        self.counters = Counters()
+        self.session = 0
+        self.out_bytes_max = FRAME_BYTES_MIN_OFFER
+        self.in_bytes_max = FRAME_BYTES_MIN_OFFER
+        self._framers = {kind: Framer() for kind in self.lanes}
+        self._gaps: Deadlines[LaneKind] = Deadlines()
+        self._next_sequence: dict[int, int] = {}
+        self._first_sequence = 0
+        self._errors_at: deque[int] = deque(maxlen=ERRORS_PER_SECOND)
+        self._queues: dict[LaneKind, tuple[deque[bytes], ...]] = {
+            kind: tuple(deque() for _ in _PRIORITY) for kind in self.lanes
+        }
+
+    # --- the session ---
+
+    @property
+    def image_lane(self) -> LaneKind:
+        """The lane that carries images."""
+        return LaneKind.OPTICAL if LaneKind.OPTICAL in self._shared_lanes else LaneKind.SIDEBAND
+
+    @property
+    def session_lanes(self) -> tuple[LaneOffer, ...]:
+        """The lanes that both ends have; before hello, those of this end."""
+        return tuple(offer for kind, offer in self.lanes.items() if kind in self._shared_lanes)
+
+    def open(self, session: int, first_sequence: int) -> None:
+        """Begin a session: nothing of an earlier one is sent or believed any more."""
+        self.close()
+        self.session = session
+        self._first_sequence = first_sequence
+
+    def close(self) -> None:
+        """Forget the session, and what was queued for it. Bytes that were received but not decided stay."""
+        self.session = 0
+        self.out_bytes_max = self.in_bytes_max = FRAME_BYTES_MIN_OFFER
+        self._shared_lanes = frozenset(self.lanes)
+        self._next_sequence.clear()
+        for queues in self._queues.values():
+            for queue in queues:
+                queue.clear()
+
+    def use_lanes(self, kinds: set[LaneKind]) -> None:
+        """Use only the lanes that both ends have, until the session ends."""
+        self._shared_lanes = frozenset(kinds & set(self.lanes))
+
+    def reset_lanes(self) -> None:
+        """Forget bytes that were received and not decided: the wires were cut."""
+        self._gaps.clear()
+        self._framers = {kind: Framer() for kind in self.lanes}
+
+    # --- time ---
+
+    def extended(self, timer_ns: int, lane: LaneKind, frame_bytes: int | None = None) -> int:
+        """A timer plus four line times of the lane's largest frame plus the lane's declared latency."""
+        offer = self.lanes[lane]
+        size = frame_bytes or max(self.out_bytes_max, self.in_bytes_max)
+        line = line_time_ns(size, offer.rate_bps, BITS_PER_BYTE[offer.coding])
+        return timer_ns + LINE_TIMES_ADDED * line + offer.latency_us * NS_PER_US
+
+    def next_deadline(self) -> int | None:
+        return self._gaps.next()
+
+    def on_deadline(self, now: int, state: State) -> Iterator[Received]:
+        """Give up frames that were started and never finished; what their bytes hold comes out."""
+        while (lane := self._gaps.pop_due(now)) is not None:
+            framer = self._framers[lane]
+            framer.abandon()
+            while (item := framer.next_item()) is not None:
+                yield from self._judge(lane, item, now, state)
+
+    # --- receiving ---
+
+    def receive(
+        self, lane: LaneKind, data: bytes | bytearray | memoryview, now: int, state: State,
+        take_images: TakeImages | None = None,
+    ) -> Iterator[Received]:
+        """Every legal message that the bytes complete, in order; the rest is counted, or answered.
+
+        `state` is asked for each frame, as handling one may change what the next may be. `take_images` is
+        the fast path: it is shown whole undecided bytes and returns how many it took.
+        """
+        if lane not in self._framers:
+            raise LocalProtocolError(f"this link has no {lane.name.lower()} lane")
+        self.counters.bytes_received += len(data)
+        view = memoryview(data)
+        framer = self._framers[lane]
+        position = 0
+        while True:
+            if take_images and framer.idle:
+                position += take_images(view[position:])
+            piece = view[position : position + FRAME_BYTES_MAX]
+            framer.feed(piece)
+            position += len(piece)
+            item = framer.next_item()
+            if item is None:
+                if position == len(view):
+                    break
+                continue
+            yield from self._judge(lane, item, now, state)
+            position -= framer.take_back(position)
+        self._watch_gap(lane, now)
+
+    def _watch_gap(self, lane: LaneKind, now: int) -> None:
+        if self._framers[lane].pending:
+            self._gaps.set(lane, now + self.extended(GAP_NS, lane))
+        else:
+            self._gaps.cancel(lane)
+
+    def _judge(self, lane: LaneKind, item: Frame | BadFrame, now: int, state: State) -> Iterator[Received]:
+        if isinstance(item, BadFrame):
+            self.counters.bad[item.reason] += 1
+            return
+        if not self._is_ours(item):
+            self.counters.frames_stale += 1
+            return
+        try:
+            received = self._check(lane, item, state())
+        except RemoteProtocolError as error:
+            self.offend(item, error, now)
+            return
+        self.counters.frames_received += 1
+        yield received
+
+    def _is_ours(self, frame: Frame) -> bool:
+        """Only hello may carry a session that is not known; only a beacon carries none."""
+        if self.role is Role.MODULE and frame.type == catalogue.HELLO:
+            return frame.session != 0
+        if self.role is Role.HOST and frame.type == catalogue.BEACON:
+            return frame.session == 0
+        return frame.session == self.session != 0
+
+    def _check(self, lane: LaneKind, frame: Frame, state: IntEnum) -> Received:
+        if frame.version_major != VERSION_MAJOR:
+            raise UnsupportedVersion(f"version {frame.version_major} is not spoken here", frame.version)
+        if frame.flags & ~LEGAL_FLAGS:
+            raise ReservedBitSet(f"flags {frame.flags:#04x} are reserved", frame.flags)
+        if frame.channel > CHANNEL_MAX:
+            raise ReservedBitSet(f"channel {frame.channel:#04x} has reserved bits", frame.channel)
+        row = catalogue.BY_TYPE.get(frame.type)
+        if row is None:
+            raise UnknownType(f"type {frame.type:#04x} is unknown", frame.type)
+        if row.direction.name != "BOTH" and row.direction is self.role.value:
+            raise WrongDirection(f"{row.message.__name__} goes {row.direction.value}", frame.type)
+        if frame.channel not in row.channel.value:
+            raise WrongChannel(f"{row.message.__name__} on channel {frame.channel}", frame.channel)
+        expected = self.image_lane if row.carrier is Carrier.IMAGE else LaneKind.SIDEBAND
+        if lane is not expected:
+            raise WrongLane(f"{row.message.__name__} on the {lane.name.lower()} lane", lane)
+        if frame.wire_bytes > self.in_bytes_max and not self._unnegotiated(frame.type):
+            raise FrameTooLong(f"{frame.wire_bytes} bytes, {self.in_bytes_max} were agreed", frame.wire_bytes)
+        if state not in row.states:
+            raise IllegalInState(f"{row.message.__name__} in state {state.name.lower()}", state)
+        return Received(lane, frame, row.message.decode(frame.payload), row)
+
+    def _unnegotiated(self, kind: int) -> bool:
+        """Hello and beacon are judged by the limit that holds before any hello."""
+        return kind in (catalogue.HELLO, catalogue.BEACON)
+
+    # --- offences ---
+
+    def offend(self, frame: Frame, error: RemoteProtocolError, now: int, request_id: int = 0) -> None:
+        """Count an offence and answer it once; an error is never answered, and never answered too often."""
+        self.counters.offences[error.code.name] += 1
+        if frame.type == catalogue.ERROR or not frame.session:
+            return
+        if len(self._errors_at) == ERRORS_PER_SECOND and now - self._errors_at[0] < NS_PER_S:
+            self.counters.errors_unsent += 1
+            return
+        self._errors_at.append(now)
+        self.send(self.error_message(frame, error, request_id), session=frame.session)
+
+    @staticmethod
+    def error_message(frame: Frame, error: RemoteProtocolError, request_id: int = 0) -> Error:
+        """The error that answers `frame`."""
+        return Error(
+            code=error.code,
+            request_id=request_id,
+            offending_type=frame.type,
+            offending_channel=frame.channel,
+            offending_sequence=frame.sequence,
+            value=error.value % (1 << 64),
+            text=str(error).encode()[:ERROR_TEXT_BYTES_MAX].decode(errors="ignore"),
+        )
+
+    # --- sending ---
+
+    def reserve(self, channel: int, count: int) -> int:
+        """Take `count` sequences of a channel; the first of them."""
+        first = self.peek_sequence(channel)
+        self._next_sequence[channel] = (first + count) % SEQUENCES
+        return first
+
+    def peek_sequence(self, channel: int) -> int:
+        """The sequence of the next new frame on a channel."""
+        return self._next_sequence.get(channel, self._first_sequence)
+
+    def frame(self, message: Record, channel: int | None = None, *, session: int | None = None,
+              sequence: int | None = None) -> Frame:
+        """A new frame around a message, judged by the same table as what is received."""
+        row = catalogue.BY_MESSAGE[type(message)]
+        channel = min(row.channel.value) if channel is None else channel
+        if channel not in row.channel.value:
+            raise LocalProtocolError(f"{row.message.__name__} does not go on channel {channel}")
+        sequence = self.reserve(channel, 1) if sequence is None else sequence
+        flags = Flags.ACK_REQUESTED if row.channel is Channel.EVENTS else Flags.NONE
+        payload = bytes(message)
+        if len(payload) + OVERHEAD_BYTES > self.out_bytes_max:
+            raise LocalProtocolError(f"{row.message.__name__} of {len(payload)} bytes is over max_frame")
+        return Frame(row.type, channel, self.session if session is None else session, sequence, payload, flags)
+
+    def send(self, message: Record, channel: int | None = None, *, session: int | None = None) -> bytes:
+        """Frame a message and queue it on its lane; its exact bytes, for a resend."""
+        frame = self.frame(message, channel, session=session)
+        wire = bytes(frame)
+        if self._queue(catalogue.BY_MESSAGE[type(message)], wire):
+            self.counters.frames_sent += 1
+        return wire
+
+    def resend(self, wire: bytes) -> None:
+        """Queue bytes that were sent before, unchanged."""
+        if self._queue(catalogue.BY_TYPE[wire[3]], wire):
+            self.counters.frames_resent += 1
+
+    def _queue(self, row: Row, wire: bytes) -> bool:
+        lane = self.image_lane if row.carrier is Carrier.IMAGE else LaneKind.SIDEBAND
+        queues = self._queues[lane]
+        if sum(map(len, queues)) >= QUEUE_FRAMES_MAX:
+            self.counters.frames_unsent += 1
+            return False
+        queues[_PRIORITY[row.channel]].append(wire)
+        return True
+
+    def next_frame(self, lane: LaneKind) -> bytes:
+        """The most urgent whole frame that waits for a lane, or nothing."""
+        for queue in self._queues.get(lane, ()):
+            if queue:
+                wire = queue.popleft()
+                self.counters.bytes_sent += len(wire)
+                return wire
+        return b""
+
+    def forget_queue(self, lane: LaneKind) -> None:
+        """Drop what waits for a lane that went dark."""
+        for queue in self._queues.get(lane, ()):
+            queue.clear()

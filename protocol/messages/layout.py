@@ -1,0 +1,221 @@
+"""Binds construct (the layout) to frozen dataclasses (the meaning), field by field.
+
+A message is a frozen dataclass whose fields are made by the functions here. Each knows its construct
+type, its unit, its meaning and a default, so that parsing, building, the wire-format document and
+`laserlink encode` all read the same declaration. `construct` has no types: this module is its one wrapper.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from enum import IntEnum
+from functools import cache
+from typing import Any, Self, TypeVar
+
+import construct
+from construct import (
+    Adapter,
+    Bytes,
+    Construct,
+    ConstructError,
+    Float64l,
+    GreedyBytes,
+    Int8ul,
+    Int16sl,
+    Int16ul,
+    Int32ul,
+    Int64sl,
+    Int64ul,
+    ListContainer,
+    PascalString,
+    PrefixedArray,
+    Struct,
+)
+
+from laserlink.protocol.errors import MalformedPayload
+
+LAYOUT, UNIT, MEANING = "layout", "unit", "meaning"
+
+
+def _field(layout: Construct, meaning: str, unit: str, **default: Any) -> Any:
+    return dataclasses.field(metadata={LAYOUT: layout, UNIT: unit, MEANING: meaning}, **default)
+
+
+def _integer(layout: Construct) -> Callable[..., Any]:
+    def make(meaning: str, unit: str = "", default: int = 0) -> Any:
+        return _field(layout, meaning, unit, default=default)
+
+    return make
+
+
+u8 = _integer(Int8ul)
+u16 = _integer(Int16ul)
+u32 = _integer(Int32ul)
+u64 = _integer(Int64ul)
+i16 = _integer(Int16sl)
+i64 = _integer(Int64sl)
+
+
+def f64(meaning: str, unit: str = "", default: float = 0.0) -> Any:
+    """An IEEE 754 double."""
+    return _field(Float64l, meaning, unit, default=default)
+
+
+def enum(kind: type[IntEnum], meaning: str, default: IntEnum) -> Any:
+    """One byte that must be a member of `kind`."""
+    return _field(_EnumAdapter(Int8ul, kind), meaning, "", default=default)
+
+
+def text(limit: int, meaning: str, default: str = "") -> Any:
+    """UTF-8 of at most `limit` bytes behind its length (one byte)."""
+    return _field(_TextAdapter(PascalString(Int8ul, "utf8"), limit), meaning, f"at most {limit} bytes", default=default)
+
+
+def rest(meaning: str, default: bytes = b"") -> Any:
+    """All bytes to the end of the payload."""
+    return _field(GreedyBytes, meaning, "", default=default)
+
+
+def octets(count: int, meaning: str) -> Any:
+    """Exactly `count` bytes."""
+    return _field(Bytes(count), meaning, "", default=bytes(count))
+
+
+def array(item: "Construct | type[Record]", limit: int, meaning: str, unit: str = "") -> Any:
+    """At most `limit` items behind their count (one byte)."""
+    layout = PrefixedArray(Int8ul, record(item) if isinstance(item, type) else item)
+    return _field(_ArrayAdapter(layout, limit), meaning, unit or f"at most {limit}", default=())
+
+
+class _EnumAdapter(Adapter):  # type: ignore[misc]
+    def __init__(self, subcon: Construct, kind: type[IntEnum]) -> None:
+        super().__init__(subcon)
+        self.kind = kind
+
+    def _decode(self, obj: int, context: Any, path: Any) -> IntEnum:
+        try:
+            return self.kind(obj)
+        except ValueError:
+            raise construct.ValidationError(f"{obj} is no {self.kind.__name__}") from None
+
+    def _encode(self, obj: int, context: Any, path: Any) -> int:
+        return int(self.kind(obj))
+
+
+class _TextAdapter(Adapter):  # type: ignore[misc]
+    def __init__(self, subcon: Construct, limit: int) -> None:
+        super().__init__(subcon)
+        self.limit = limit
+
+    def _decode(self, obj: str, context: Any, path: Any) -> str:
+        if len(obj.encode()) > self.limit:
+            raise construct.ValidationError(f"a text of more than {self.limit} bytes")
+        return obj
+
+    def _encode(self, obj: str, context: Any, path: Any) -> str:
+        return self._decode(obj, context, path)
+
+
+class _ArrayAdapter(Adapter):  # type: ignore[misc]
+    def __init__(self, subcon: Construct, limit: int) -> None:
+        super().__init__(subcon)
+        self.limit = limit
+
+    def _decode(self, obj: ListContainer, context: Any, path: Any) -> tuple[Any, ...]:
+        if len(obj) > self.limit:
+            raise construct.ValidationError(f"{len(obj)} items where {self.limit} are allowed")
+        return tuple(obj)
+
+    def _encode(self, obj: tuple[Any, ...], context: Any, path: Any) -> tuple[Any, ...]:
+        return self._decode(ListContainer(obj), context, path)
+
+
+class _RecordAdapter(Adapter):  # type: ignore[misc]
+    def __init__(self, kind: "type[Record]") -> None:
+        super().__init__(_struct(kind))
+        self.kind = kind
+
+    def _decode(self, obj: Any, context: Any, path: Any) -> "Record":
+        return self.kind(**{field.name: obj[field.name] for field in dataclasses.fields(self.kind)})
+
+    def _encode(self, obj: "Record", context: Any, path: Any) -> dict[str, Any]:
+        return {field.name: getattr(obj, field.name) for field in dataclasses.fields(self.kind)}
+
+
+R = TypeVar("R", bound="Record")
+
+
+@cache
+def _struct(kind: "type[Record]") -> Struct:
+    return Struct(*(field.name / field.metadata[LAYOUT] for field in dataclasses.fields(kind)))
+
+
+@cache
+def record(kind: "type[Record]") -> Construct:
+    """The construct declaration of a record, as it stands inside another."""
+    return _RecordAdapter(kind)
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A run of fields with a meaning; the base of all messages and of the items of their arrays."""
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        """Read a whole payload.
+
+        Raises:
+            MalformedPayload: too short, too long, or a value that its field does not allow.
+        """
+        try:
+            value: Self = record(cls).parse(payload)
+        except (ConstructError, UnicodeDecodeError) as error:
+            raise MalformedPayload(f"{cls.__name__}: {_last_line(error)}", len(payload)) from None
+        if len(bytes(value)) != len(payload):
+            raise MalformedPayload(f"{cls.__name__}: bytes after the last field", len(payload))
+        return value
+
+    def __bytes__(self) -> bytes:
+        """The exact payload.
+
+        Raises:
+            ValueError: a value that does not fit its field.
+        """
+        try:
+            return bytes(record(type(self)).build(self))
+        except (ConstructError, TypeError) as error:
+            raise ValueError(f"{type(self).__name__}: {_last_line(error)}") from None
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1]
+
+
+def fixed_size(kind: type[Record]) -> int | None:
+    """Bytes that a record always takes, or None when it varies."""
+    try:
+        return int(record(kind).sizeof())
+    except construct.SizeofError:
+        return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Request(Record):
+    """What the host asks; answered by exactly one reply or error with the same id.
+
+    The id counts up by one modulo 2^16. A repeated id is answered again with the very same bytes and never
+    carried out twice (RFC 1982 decides what is older).
+    """
+
+    request_id: int = u16("counts requests; repeated when the answer did not come")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reply(Record):
+    """What the module answers to a request."""
+
+    request_id: int = u16("the request that this answers")
+
+
+@dataclasses.dataclass(frozen=True)
+class Event(Record):
+    """What the module tells unasked: kept in order, sent again until it is acknowledged."""
