@@ -1,0 +1,69 @@
+"""The module's descriptor, made from its profile, and handed out in parts."""
+
+from laserlink.firmware_model.profile import Mode, Profile
+from laserlink.firmware_model.power import PowerSink
+from laserlink.protocol.errors import OutOfBounds
+from laserlink.protocol.frame import OVERHEAD_BYTES
+from laserlink.protocol.messages.identity import COLOUR_SCALE, Descriptor, DescriptorPart, SensorMode
+
+CFA_COLOURS = {"R": 0, "G": 1, "B": 2}
+NM_PER_MM = 1_000_000
+PART_PREFIX_BYTES = 6
+
+
+def readout_us(profile: Profile, mode: Mode) -> int:
+    """First line to last: a binned mode reads fewer lines."""
+    return profile.sensor.readout_ms * 1000 // mode.binning
+
+
+def sensor_mode(profile: Profile, mode: Mode) -> SensorMode:
+    """A mode of the profile as it stands on the wire."""
+    return SensorMode(
+        id=mode.id,
+        name=mode.name,
+        width=mode.width,
+        height=mode.height,
+        binning=mode.binning,
+        formats=sum(1 << bits for bits in mode.formats),
+        default_bits=mode.default_bits,
+        white_level=profile.sensor.white_level(mode.default_bits),
+        black_level=profile.sensor.black_level(mode.default_bits),
+        interval_us=mode.frame_duration_us,
+        readout_us=readout_us(profile, mode),
+    )
+
+
+def descriptor_of(profile: Profile, power: PowerSink, boot_count: int) -> Descriptor:
+    """All that a host must know of this module."""
+    colour = profile.colour
+    return Descriptor(
+        module_id=profile.identity.module_id,
+        vendor=profile.identity.vendor,
+        product=profile.identity.product,
+        serial=profile.identity.serial,
+        firmware=profile.identity.firmware,
+        cfa=bytes(CFA_COLOURS[letter] for letter in profile.sensor.cfa),
+        pixel_pitch_nm=round(profile.sensor.width_mm * NM_PER_MM / profile.sensor.width),
+        focal_length_um=round(profile.lens.focal_length_mm * 1000),
+        f_number_centi=round(profile.lens.f_number * 100),
+        colour_matrix=tuple(round(value * COLOUR_SCALE) for value in colour.xyz_to_camera) if colour else (),
+        neutral=tuple(round(value * COLOUR_SCALE) for value in colour.as_shot_neutral) if colour else (),
+        idle_ma=profile.power.idle_ma,
+        operating_ma=power.operating_ma,
+        reserve_ma=power.reserve_ma,
+        boot_count=boot_count,
+        modes=tuple(sensor_mode(profile, mode) for mode in profile.modes),
+    )
+
+
+def part_of(descriptor: bytes, request_id: int, offset: int, frame_bytes_max: int) -> DescriptorPart:
+    """The part that begins at `offset`. Raises OutOfBounds at or behind the end."""
+    if offset >= len(descriptor):
+        raise OutOfBounds(f"the descriptor has {len(descriptor)} bytes", offset)
+    end = offset + frame_bytes_max - OVERHEAD_BYTES - PART_PREFIX_BYTES
+    return DescriptorPart(request_id, len(descriptor), offset, descriptor[offset:end])
+
+
+def is_last_part(descriptor: bytes, offset: int, frame_bytes_max: int) -> bool:
+    """Whether the part at `offset` reaches the end."""
+    return offset + frame_bytes_max - OVERHEAD_BYTES - PART_PREFIX_BYTES >= len(descriptor) > offset

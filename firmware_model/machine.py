@@ -1,0 +1,354 @@
+"""The module's state machine: bytes, inputs and time go in; bytes, events and outputs come out. Sans-I/O.
+
+The shell (`serve/`) calls, with its own clock in nanoseconds:
+
+    on_input(input, now)             something physical happened
+    receive_data(lane, data, now)    bytes arrived
+    on_deadline(now)                 `next_deadline(now)` has come
+
+and after each of these `data_to_send`, `images_to_send` and `next_event` until they give nothing more,
+and applies `outputs`. What may happen in which state stands in `table.py`; the actions that it names are in
+`actions.py`.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from laserlink.firmware_model.actions import Actions
+from laserlink.firmware_model.controls import SENSOR_TEMPERATURE
+from laserlink.firmware_model.profile import Profile
+from laserlink.firmware_model.services import SERVICES
+from laserlink.firmware_model.stream import ImageReady
+from laserlink.firmware_model.table import TABLE, Input
+from laserlink.firmware_model.timing import ModuleTimer
+from laserlink.protocol.connection import Received
+from laserlink.protocol.delivery import Admission, EventOverflow
+from laserlink.protocol.errors import IllegalInState, RemoteProtocolError
+from laserlink.protocol.messages import bulk, diagnostics, identity, image, link, power
+from laserlink.protocol.messages.layout import Record, Reply, Request
+from laserlink.protocol.messages.power import TemperatureEvent
+from laserlink.protocol.states import LaneKind, Seating, TemperatureLevel
+from laserlink.protocol.states import ModuleState as S
+from laserlink.protocol.timers import DETACH_DEBOUNCE_NS
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Input: the module snaps on and the pins carry power, or it is pulled off."""
+
+    made: bool
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """Input: the temperature at the sensor, in degrees Celsius."""
+
+    celsius: float
+
+
+@dataclass(frozen=True)
+class RingTurned:
+    """Input: someone turned the focus ring by so many dioptres."""
+
+    dioptres: float
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Input: a self-test failed."""
+
+    text: str
+
+
+ModuleInput = Contact | Temperature | RingTurned | Broken | ImageReady
+
+
+@dataclass(frozen=True)
+class ModuleOutputs:
+    """What the module does to the world."""
+
+    laser: bool
+    sensor: bool
+    draw_ma: int
+    limit_ma: int
+
+
+class Hysteresis(Enum):
+    """Temperature thresholds in degrees Celsius: up at the first, down at the second."""
+
+    WARM = (60.0, 55.0)
+    HOT = (75.0, 68.0)
+
+
+# Messages that are always the same input; the others are told apart in `_input_of`.
+INPUT_OF: dict[type[Record], Input] = {
+    link.Reset: Input.RESET,
+    power.PowerCapabilities: Input.CAPABILITIES,
+    power.PowerAccept: Input.ACCEPT,
+    power.PowerReject: Input.REJECT,
+    power.PowerWait: Input.WAIT,
+    power.PowerReady: Input.POWER_READY,
+    power.PowerRevoke: Input.REVOKE,
+    diagnostics.Train: Input.TRAIN,
+    image.StreamStart: Input.STREAM_START,
+    bulk.UpdateBegin: Input.UPDATE_BEGIN,
+    bulk.UpdateData: Input.UPDATE_DATA,
+    bulk.UpdateEnd: Input.UPDATE_END,
+}
+
+
+class _Expired(Enum):
+    """Which input a timer is, when it is one."""
+
+    BOOT = Input.BOOTED
+    ATTACH = Input.ATTACH_EXPIRED
+    SILENCE = Input.SILENT
+    LIGHT = Input.UNLIT
+    TRAINING = Input.TRAINING_EXPIRED
+    DETACH = Input.REMOVED
+
+
+class Module(Actions):
+    """A camera module. `lanes` are the pipes that its shell has; `first_sequence` is where it counts from."""
+
+    def __init__(self, profile: Profile, lanes: tuple[link.LaneOffer, ...], *, first_sequence: int = 0) -> None:
+        super().__init__(profile, lanes, first_sequence)
+        self._events: deque[object] = deque()
+
+    # --- what the shell calls ---
+
+    def on_input(self, happening: ModuleInput, now: int) -> None:
+        """Something physical happened."""
+        self.now = now
+        match happening:
+            case Contact(made):
+                self._touch(made)
+            case Temperature(celsius):
+                self._feel(celsius)
+            case RingTurned(dioptres):
+                self._turn_ring(dioptres)
+            case Broken(text):
+                self.fault_text = text
+                self._step(Input.BROKEN)
+            case ImageReady():
+                self.streams.image_ready(happening)
+        self._advance()
+
+    def receive_data(self, lane: LaneKind, data: bytes | bytearray | memoryview, now: int) -> None:
+        """Bytes arrived on a lane. A module that is off, or still boots, hears nothing."""
+        self.now = now
+        if self.state is S.DETACHED or self.booting:
+            return
+        for received in self.connection.receive(lane, data, now, self._get_state):
+            self._handle(received)
+        self._advance()
+
+    def data_to_send(self, lane: LaneKind, now: int) -> bytes:
+        """The next whole frame for a lane, or nothing. Ask again when it has been written."""
+        if lane is LaneKind.OPTICAL and not self.laser:
+            return b""
+        return self.connection.next_frame(lane)
+
+    def images_to_send(self, lane: LaneKind, buffer: memoryview, now: int) -> int:
+        """Write whole frames of images or training into `buffer` (at least max_frame); how many bytes.
+
+        To be called when `data_to_send` has nothing for the lane.
+        """
+        self.now = now
+        if lane not in self.connection.lanes or lane is not self.connection.image_lane or not self.shining:
+            return 0
+        if self.state is S.TRAINING:
+            return self.fill_training(buffer)
+        if self.state is not S.STREAMING and not (self.state is S.READY and self.identified):
+            return 0
+        written = self.streams.fill(buffer, now)
+        if written:
+            self._advance()
+        return written
+
+    def next_event(self) -> object | None:
+        """The next thing that the shell must do or may show: `ExposureWanted`, `UpdateInstalled`."""
+        return self._events.popleft() if self._events else None
+
+    def next_deadline(self, now: int) -> int | None:
+        """When `on_deadline` wants to be called; None: not before something happens."""
+        due = [
+            self.timers.next(),
+            self.connection.next_deadline(),
+            self.event_sender.next_deadline(),
+            self.streams.next_deadline(now, lit=self.state is S.STREAMING and self.shining),
+            self.training_due_ns if self.state is S.TRAINING else None,
+        ]
+        return min((at for at in due if at is not None), default=None)
+
+    def on_deadline(self, now: int) -> None:
+        """Time has passed."""
+        self.now = now
+        while (timer := self.timers.pop_due(now)) is not None:
+            if timer is ModuleTimer.BEACON:
+                self.send_beacon()
+            else:
+                self._expire(_Expired[timer.name].value)
+        for received in self.connection.on_deadline(now, self._get_state):
+            self._handle(received)
+        self.event_sender.on_deadline(now, self.response_ns)
+        self._advance()
+
+    @property
+    def outputs(self) -> ModuleOutputs:
+        """What the module does to the world now; the interlock is worked out at every look."""
+        draw = self.power.draw_ma(laser=self.laser, gbps=self.streams.gbps if self.laser else 0.0)
+        powered = self.state is not S.DETACHED
+        return ModuleOutputs(self.laser, self.power.contracted, draw * powered, self.power.limit_ma * powered)
+
+    # --- inputs ---
+
+    def _get_state(self) -> S:
+        return self.state
+
+    def _step(self, happening: Input, message: Record | None = None) -> Any:
+        """Look up the row and follow it; what its action returned (the reply, for a request)."""
+        row = TABLE.get((self.state, happening))
+        if row is None:
+            if message is None:
+                return None
+            raise IllegalInState(f"{type(message).__name__} in state {self.state.name.lower()}", self.state)
+        action, state = row
+        result = getattr(self, f"do_{action}")(message)
+        self.state = state
+        self._after_step()
+        return result
+
+    def _after_step(self) -> None:
+        if self.state is S.READY or (self.state is S.CONTRACTED and self.identified):
+            self.timers.cancel(ModuleTimer.ATTACH)
+        if not self.laser:
+            self.timers.cancel(ModuleTimer.LIGHT)
+
+    def _expire(self, happening: Input) -> None:
+        if happening is Input.SILENT and self.too_many_recoveries():
+            self.fault_text = "too many recoveries"
+            happening = Input.BROKEN
+        self._step(happening)
+
+    def _touch(self, made: bool) -> None:
+        """The laser follows the contact at once; everything else waits until it stopped bouncing."""
+        self.contact = made
+        if not made:
+            self.timers.set(ModuleTimer.DETACH, self.now + DETACH_DEBOUNCE_NS)
+            return
+        self.timers.cancel(ModuleTimer.DETACH)
+        if self.state is S.DETACHED:
+            self._step(Input.POWER_UP)
+
+    def _feel(self, celsius: float) -> None:
+        self.controls.values[SENSOR_TEMPERATURE] = celsius
+        level = self._level(celsius)
+        if level is self.temperature:
+            return
+        self.temperature = level
+        self.streams.warm = level is not TemperatureLevel.NORMAL
+        if level is TemperatureLevel.HOT:
+            self._step(Input.HOT)
+        self.tell(TemperatureEvent(level, round(celsius * 100)))
+        self.adjust_streams()
+
+    def _level(self, celsius: float) -> TemperatureLevel:
+        (warm_up, warm_down), (hot_up, hot_down) = Hysteresis.WARM.value, Hysteresis.HOT.value
+        hot = celsius >= (hot_down if self.temperature is TemperatureLevel.HOT else hot_up)
+        warm = celsius >= (warm_up if self.temperature is TemperatureLevel.NORMAL else warm_down)
+        return TemperatureLevel.HOT if hot else TemperatureLevel.WARM if warm else TemperatureLevel.NORMAL
+
+    def _turn_ring(self, dioptres: float) -> None:
+        value = self.controls.turn_ring(dioptres)
+        self.tell_control_changed(value)
+
+    def _advance(self) -> None:
+        """Let streams go on, and tell when they are done."""
+        lit = self.state is S.STREAMING and self.shining
+        self._events.extend(self.streams.advance(self.now, lit=lit))
+        for channel, images in self.streams.take_finished():
+            self.tell(image.StreamEnded(channel, images=images))
+        if self.state is S.STREAMING and not self.streams.active_channels:
+            self._step(Input.STREAMS_DONE)
+        self._events.extend(self.take_installed())
+
+    # --- messages ---
+
+    def _handle(self, received: Received) -> None:
+        message = received.message
+        if isinstance(message, link.Hello):
+            self._hello(received, message)
+            return
+        if self.state is S.RECOVERING:
+            self._step(Input.ALIVE)
+        if isinstance(message, Request):
+            self._serve(received, message)
+            return
+        try:
+            SERVICES[type(message)](self, received, message)
+        except RemoteProtocolError as error:
+            self.connection.offend(received.frame, error, self.now)
+        except EventOverflow:
+            self._overflow()
+
+    def _hello(self, received: Received, hello: link.Hello) -> None:
+        """The same session again is answered again; another one resets everything."""
+        if received.frame.session == self.connection.session and self.state is not S.POWERED:
+            self.connection.resend(self.hello_wire)
+            return
+        self.hello_session = received.frame.session
+        try:
+            self._step(Input.HELLO, hello)
+        except RemoteProtocolError as error:
+            self.connection.offend(received.frame, error, self.now)
+
+    def _serve(self, received: Received, request: Request) -> None:
+        """Carry a request out once, and answer it as often as it comes."""
+        admission = self.request_server.admit(request.request_id)
+        if admission is Admission.REPEAT:
+            if self.request_server.answer:
+                self.connection.resend(self.request_server.answer)
+            return
+        if admission is Admission.STALE:
+            self.connection.counters.frames_stale += 1
+            return
+        answer: Record
+        try:
+            answer = self._carry_out(received, request)
+        except RemoteProtocolError as error:
+            self.connection.counters.offences[error.code.name] += 1
+            answer = self.connection.error_message(received.frame, error, request.request_id)
+        except EventOverflow:
+            self._overflow()
+            return
+        self.request_server.answer = self.connection.send(answer)
+
+    def _carry_out(self, received: Received, request: Request) -> Reply:
+        service = SERVICES.get(type(request))
+        reply: Reply = service(self, received, request) if service else self._step(self._input_of(request), request)
+        return reply
+
+    def _overflow(self) -> None:
+        self.fault_text = "events overflow"
+        self._step(Input.BROKEN)
+
+    def _input_of(self, request: Request) -> Input:
+        """Which input a request is, given what the module knows besides its state."""
+        match request:
+            case power.PowerDerate(limit_ma=limit):
+                return Input.DERATE if self.power.covers_stream(limit) else Input.DERATE_BELOW_STREAM
+            case diagnostics.TrainResult(seating=Seating.NOT_SEATED):
+                return Input.TRAINING_FAILED
+            case diagnostics.TrainResult():
+                if not self.identified:
+                    return Input.TRAINED
+                return Input.TRAINED_MID_STREAM if self.streams.active_channels else Input.TRAINED_AGAIN
+            case identity.DescriptorRead(offset=offset):
+                return Input.DESCRIPTOR_END if self.is_descriptor_end(offset) else Input.DESCRIPTOR_READ
+            case image.StreamStop(channel=channel):
+                others = set(self.streams.active_channels) - {channel}
+                return Input.STREAM_STOP if others else Input.STREAM_STOP_LAST
+        return INPUT_OF[type(request)]

@@ -1,0 +1,488 @@
+"""Image streams: exposures in time, frames in order, resends, credit. The module's half of the image path.
+
+An image is exposed, read out line by line, and sent as it is read out: one start frame, its chunks, its
+digests. Nothing is sent for which the host has not granted credit. What was sent is kept for a while, and
+any part of it is sent again, bit-identical, when the host asks.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from laserlink.firmware_model.controls import ANALOGUE_GAIN, EXPOSURE_TIME, TEST_PATTERN_MODE, ControlStore
+from laserlink.firmware_model.identity import readout_us
+from laserlink.firmware_model.power import PowerSink
+from laserlink.firmware_model.profile import Mode, Profile
+from laserlink.firmware_model.sensor import ExposureRequest
+from laserlink.protocol import _accel
+from laserlink.protocol.catalogue import Channel
+from laserlink.protocol.connection import Connection
+from laserlink.protocol.digest import image_digest
+from laserlink.protocol.errors import (
+    LimitExceeded,
+    OutOfBounds,
+    PowerBudget,
+    UnknownMode,
+    UnknownStream,
+    ValueOutOfRange,
+)
+from laserlink.protocol.frame import OVERHEAD_BYTES, sequence_is_newer
+from laserlink.protocol.image_layout import DATA_PREFIX_BYTES, ImageLayout
+from laserlink.protocol.limits import IMAGES_IN_FLIGHT
+from laserlink.protocol.messages.image import (
+    ImageDigests,
+    ImageGone,
+    ImageStart,
+    Resend,
+    StreamChange,
+    StreamChanged,
+    StreamConfigure,
+    StreamConfigured,
+    StreamStart,
+    StreamStarted,
+    Wanted,
+)
+from laserlink.protocol.states import BITS_PER_BYTE
+from laserlink.protocol.timers import NS_PER_S, NS_PER_US, RETENTION_NS
+
+# A sensor hands over lines in blocks; 64 of them keep the number of wake-ups per image small.
+READOUT_BLOCKS = 64
+WARM_SLOWDOWN = 2
+
+
+@dataclass(frozen=True)
+class PackedImage:
+    """The packed bytes of an image and the digests of its strips. Never changes, so never copied."""
+
+    data: NDArray[np.uint8]
+    digests: tuple[int, ...]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "PackedImage":
+        return self
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.uint16], layout: ImageLayout) -> "PackedImage":
+        """Pack a picture, shape (height, width), and digest it: what the sensor does as it reads out."""
+        packed = _accel.pack(pixels.reshape(-1), layout.bits)
+        return cls(packed, tuple(_accel.strip_digests(packed, layout.strip_bytes)))
+
+
+@dataclass(frozen=True)
+class ExposureWanted:
+    """Event: the shutter opens now. The shell answers with `ImageReady` when it has the pixels."""
+
+    channel: int
+    image_id: int
+    request: ExposureRequest
+    layout: ImageLayout
+
+
+@dataclass(frozen=True)
+class ImageReady:
+    """Input: the pixels of an exposure that was wanted."""
+
+    channel: int
+    image_id: int
+    image: PackedImage
+
+
+@dataclass
+class Job:
+    """One image on its way: when it was exposed, which sequences it takes, how far it was sent."""
+
+    layout: ImageLayout
+    start: ImageStart
+    first_sequence: int
+    exposed_ns: int
+    readout_ns: int
+    image: PackedImage | None = None
+    next_frame: int = 0
+    expires_ns: int = 0
+
+    def frames_ready(self, now: int) -> int:
+        """How many of the image's frames could be sent by now."""
+        if self.image is None or now < self.exposed_ns:
+            return 0
+        elapsed = now - self.exposed_ns
+        if elapsed >= self.readout_ns:
+            return self.layout.frames
+        block = elapsed * READOUT_BLOCKS // self.readout_ns
+        return 1 + self.layout.chunks * block // READOUT_BLOCKS
+
+    def next_ready_ns(self, now: int) -> int | None:
+        """When frames become ready; None when some wait to be taken already, or the pixels are missing."""
+        if self.image is None or self.frames_ready(now) > self.next_frame:
+            return None
+        if now < self.exposed_ns:
+            return self.exposed_ns
+        block = max(0, now - self.exposed_ns) * READOUT_BLOCKS // self.readout_ns + 1 if self.readout_ns else 1
+        return self.exposed_ns + min(self.readout_ns, -(-block * self.readout_ns // READOUT_BLOCKS))
+
+    @property
+    def sent(self) -> bool:
+        return self.next_frame >= self.layout.frames
+
+
+@dataclass
+class Stream:
+    """One configured stream and what it is doing."""
+
+    channel: int
+    mode: Mode
+    layout: ImageLayout
+    region: tuple[int, int, int, int]
+    interval_ns: int
+    active: bool = False
+    endless: bool = False
+    remaining: int = 0
+    images_sent: int = 0
+    credit: int | None = None
+    next_exposure_ns: int = 0
+    jobs: deque[Job] = field(default_factory=deque)
+    kept: deque[Job] = field(default_factory=deque)
+    repeats: deque[tuple[Job, int, int]] = field(default_factory=deque)
+
+    def find(self, image_id: int) -> Job | None:
+        return next((job for job in (*self.jobs, *self.kept) if job.start.image_id == image_id), None)
+
+    @property
+    def gbps(self) -> float:
+        """Packed bits a nanosecond while it runs."""
+        return self.layout.coded_bytes * 8 / self.interval_ns if self.active else 0.0
+
+
+class Streams:
+    """All streams of a module."""
+
+    def __init__(self, connection: Connection, profile: Profile, power: PowerSink, controls: ControlStore) -> None:
+        self._connection = connection
+        self._profile = profile
+        self._power = power
+        self._controls = controls
+        self._streams: dict[int, Stream] = {}
+        self._image_ids: dict[int, int] = {}
+        self._turn = 0
+        self.sensor_ready_ns = 0
+        self.warm = False
+        self.images_sent = 0
+        self.frames_resent = 0
+
+    # --- what the host asks ---
+
+    def configure(self, message: StreamConfigure) -> StreamConfigured:
+        """Raises UnknownStream, UnknownMode, ValueOutOfRange or PowerBudget; the stream then stays as it was."""
+        if message.channel not in Channel.STREAM.value:
+            raise UnknownStream(f"images take channels 2 to 14, not {message.channel}", message.channel)
+        old = self._streams.get(message.channel)
+        if old and old.active:
+            raise UnknownStream(f"stream {message.channel} is running", message.channel)
+        mode = self._mode(message)
+        region = self._region(message, mode)
+        layout = ImageLayout(region[2], region[3], message.bits, self._connection.out_bytes_max)
+        interval = self._interval_ns(mode, layout)
+        stream = Stream(message.channel, mode, layout, region, interval, kept=old.kept if old else deque())
+        self._streams[message.channel] = stream
+        return StreamConfigured(
+            message.request_id, message.channel, layout.width, layout.height, layout.coded_bytes, layout.chunk_bytes,
+            layout.frames, interval // NS_PER_US,
+            self._power.stream_ma(layout.coded_bytes * 8 / interval),
+        )
+
+    def _mode(self, message: StreamConfigure) -> Mode:
+        try:
+            mode = self._profile.mode(message.mode_id)
+        except KeyError:
+            raise UnknownMode(f"there is no mode {message.mode_id}", message.mode_id) from None
+        if message.bits not in mode.formats:
+            offered = ", ".join(f"RAW{bits}" for bits in mode.formats)
+            raise UnknownMode(f"{mode.name} offers {offered}, not RAW{message.bits}", message.bits)
+        return mode
+
+    @staticmethod
+    def _region(message: StreamConfigure, mode: Mode) -> tuple[int, int, int, int]:
+        width, height = message.width or mode.width, message.height or mode.height
+        legal = (
+            not (message.x % 2 or message.y % 2 or width % 4 or height % 2)
+            and message.x + width <= mode.width
+            and message.y + height <= mode.height
+        )
+        if not legal:
+            text = f"a region of {width}x{height} at ({message.x}, {message.y}) is not in {mode.width}x{mode.height}"
+            raise ValueOutOfRange(text, message.width)
+        return message.x, message.y, width, height
+
+    def _interval_ns(self, mode: Mode, layout: ImageLayout) -> int:
+        """From one image to the next: what the sensor, the lane and the contract allow."""
+        offer = self._connection.lanes[self._connection.image_lane]
+        wire_bits = (layout.coded_bytes + layout.frames * (OVERHEAD_BYTES + DATA_PREFIX_BYTES)) * BITS_PER_BYTE[offer.coding]
+        line_ns = wire_bits * NS_PER_S // offer.rate_bps if offer.rate_bps else 0
+        power_ns = self._power.interval_ns(layout.coded_bytes * 8)
+        slowest = max(mode.frame_duration_us * NS_PER_US, line_ns, power_ns)
+        return slowest * WARM_SLOWDOWN if self.warm else slowest
+
+    def start(self, message: StreamStart, now: int) -> StreamStarted:
+        """Raises UnknownStream, or PowerBudget when no contract covers the stream."""
+        stream = self._stream(message.channel)
+        if stream.active:
+            raise UnknownStream(f"stream {message.channel} is running", message.channel)
+        if not self._power.covers_stream(self._power.limit_ma):
+            raise PowerBudget(f"{self._power.limit_ma} mA do not cover a stream", self._power.limit_ma)
+        stream.active, stream.endless, stream.remaining = True, message.images == 0, message.images
+        stream.images_sent = 0
+        stream.credit = None
+        stream.next_exposure_ns = now
+        first = self._connection.peek_sequence(message.channel)
+        return StreamStarted(message.request_id, message.channel, self._next_image_id(message.channel), first)
+
+    def stop(self, channel: int) -> int:
+        """End a stream; how many of its images were sent whole."""
+        stream = self._stream(channel)
+        stream.active = False
+        stream.jobs.clear()
+        return stream.images_sent
+
+    def _next_image_id(self, channel: int) -> int:
+        return self._image_ids.get(channel, 0) % ((1 << 32) - 1) + 1
+
+    def _stream(self, channel: int) -> Stream:
+        if channel not in self._streams:
+            raise UnknownStream(f"stream {channel} is not configured", channel)
+        return self._streams[channel]
+
+    def grant(self, channel: int, sequence: int) -> None:
+        """Absolute credit; an older grant never takes anything back."""
+        stream = self._stream(channel)
+        if stream.credit is None or sequence_is_newer(sequence, stream.credit):
+            stream.credit = sequence
+
+    def resend(self, channel: int, message: Resend, now: int) -> None:
+        """Queue parts of a kept image again. Raises LimitExceeded or OutOfBounds and then sends none of it."""
+        stream = self._stream(channel)
+        job = stream.find(message.image_id)
+        if job is None:
+            self._connection.send(ImageGone(message.image_id), channel)
+            return
+        wanted = [span for item in message.ranges if (span := self._chunks_of(job.layout, item.offset, item.length))]
+        allowed = max(1, -(-job.layout.chunks // 4))
+        asked = sum(count for _, count in wanted)
+        if asked > allowed:
+            raise LimitExceeded(f"{asked} chunks asked for at once, a quarter of the image are {allowed}", asked)
+        frames = [(1 + first, count) for first, count in wanted]
+        if message.wanted & Wanted.START:
+            frames.insert(0, (0, 1))
+        if message.wanted & Wanted.DIGESTS:
+            frames.append((1 + job.layout.chunks, job.layout.digest_frames))
+        # What was not sent yet comes by itself; what waits to be repeated already is not queued twice.
+        for first, count in frames:
+            span = (job, first, min(count, job.next_frame - first))
+            if span[2] > 0 and span not in stream.repeats:
+                stream.repeats.append(span)
+        job.expires_ns = max(job.expires_ns, now + self._retention_ns)
+
+    @staticmethod
+    def _chunks_of(layout: ImageLayout, offset: int, length: int) -> tuple[int, int]:
+        if offset % layout.chunk_bytes or not length or offset + length > layout.coded_bytes:
+            raise OutOfBounds(f"{length} bytes at {offset} of {layout.coded_bytes}", offset)
+        return offset // layout.chunk_bytes, -(-length // layout.chunk_bytes)
+
+    @property
+    def _retention_ns(self) -> int:
+        return self._connection.extended(RETENTION_NS, self._connection.image_lane)
+
+    # --- time ---
+
+    def advance(self, now: int, *, lit: bool) -> Iterator[ExposureWanted]:
+        """Begin the exposures that are due, and forget images that were kept long enough."""
+        for stream in self._streams.values():
+            while stream.kept and stream.kept[0].expires_ns <= now:
+                gone = stream.kept.popleft()
+                stream.repeats = deque(item for item in stream.repeats if item[0] is not gone)
+            while lit and self._may_expose(stream) and now >= self._exposure_due_ns(stream):
+                yield self._expose(stream, self._exposure_due_ns(stream))
+
+    def _may_expose(self, stream: Stream) -> bool:
+        if not stream.active or len(stream.jobs) >= IMAGES_IN_FLIGHT or not (stream.endless or stream.remaining):
+            return False
+        if stream.credit is None:
+            return False
+        last = self._connection.peek_sequence(stream.channel) + stream.layout.frames - 1
+        return not sequence_is_newer(last % (1 << 32), stream.credit)
+
+    def _exposure_due_ns(self, stream: Stream) -> int:
+        return max(stream.next_exposure_ns, self.sensor_ready_ns)
+
+    def _expose(self, stream: Stream, now: int) -> ExposureWanted:
+        values = self._controls.values
+        exposure_us = int(values[EXPOSURE_TIME])
+        layout, sensor = stream.layout, self._profile.sensor
+        image_id = self._next_image_id(stream.channel)
+        self._image_ids[stream.channel] = image_id
+        start = ImageStart(
+            image_id=image_id, bits=layout.bits, width=layout.width, height=layout.height, mode_id=stream.mode.id,
+            coded_bytes=layout.coded_bytes, decoded_bytes=layout.decoded_bytes, chunk_bytes=layout.chunk_bytes,
+            timestamp_ns=now, exposure_us=exposure_us, control_set_id=self._controls.set_id,
+            black_level=sensor.black_level(layout.bits), white_level=sensor.white_level(layout.bits),
+        )
+        first_sequence = self._connection.reserve(stream.channel, layout.frames)
+        readout_ns = readout_us(self._profile, stream.mode) * NS_PER_US * layout.height // stream.mode.height
+        stream.jobs.append(Job(layout, start, first_sequence, now + exposure_us * NS_PER_US, readout_ns))
+        stream.next_exposure_ns = now + max(stream.interval_ns, readout_ns)
+        stream.remaining -= not stream.endless
+        request = ExposureRequest(
+            stream.mode.id, layout.bits, exposure_us, float(values[ANALOGUE_GAIN]),
+            int(values[TEST_PATTERN_MODE]), image_id, stream.region,
+        )
+        return ExposureWanted(stream.channel, image_id, request, layout)
+
+    def image_ready(self, ready: ImageReady) -> None:
+        """Take the pixels of an exposure; of one that is not wanted any more, nothing."""
+        stream = self._streams.get(ready.channel)
+        job = stream.find(ready.image_id) if stream else None
+        if job is not None:
+            job.image = ready.image
+
+    def next_deadline(self, now: int, *, lit: bool) -> int | None:
+        """When `advance` has something to do, or `fill` has more to send."""
+        due: list[int] = []
+        for stream in self._streams.values():
+            if stream.kept:
+                due.append(stream.kept[0].expires_ns)
+            if lit and self._may_expose(stream):
+                due.append(self._exposure_due_ns(stream))
+            if lit and stream.jobs and (ready := stream.jobs[0].next_ready_ns(now)) is not None:
+                due.append(ready)
+        return min(due, default=None)
+
+    def adjust(self) -> Iterator[StreamChanged]:
+        """Fit the running streams to the contract and the temperature, without a restart."""
+        for stream in self._streams.values():
+            interval = self._interval_ns(stream.mode, stream.layout)
+            if stream.active and interval != stream.interval_ns:
+                change = StreamChange.DERATED if interval > stream.interval_ns else StreamChange.RESTORED
+                yield StreamChanged(stream.channel, change, min(interval // NS_PER_US, (1 << 32) - 1))
+            stream.interval_ns = interval
+
+    def end_all(self) -> list[tuple[int, int]]:
+        """End every running stream; its channel and how many images it sent."""
+        running = [stream.channel for stream in self._streams.values() if stream.active]
+        return [(channel, self.stop(channel)) for channel in running]
+
+    def reset(self) -> None:
+        """Forget all streams, as a new session does."""
+        self._streams.clear()
+        self._image_ids.clear()
+
+    @property
+    def active_channels(self) -> list[int]:
+        return [stream.channel for stream in self._streams.values() if stream.active]
+
+    @property
+    def gbps(self) -> float:
+        return sum(stream.gbps for stream in self._streams.values())
+
+    def take_finished(self) -> list[tuple[int, int]]:
+        """Streams that have sent all they were asked for: channel and number of images."""
+        done = [
+            stream for stream in self._streams.values()
+            if stream.active and not stream.endless and not stream.remaining and not stream.jobs
+        ]
+        for stream in done:
+            stream.active = False
+        return [(stream.channel, stream.images_sent) for stream in done]
+
+    # --- bytes ---
+
+    def fill(self, out: memoryview, now: int) -> int:
+        """Write whole frames into `out`: repeats before new ones, streams in turn; how many bytes."""
+        written = 0
+        order = sorted(self._streams)
+        for index in range(len(order)):
+            stream = self._streams[order[(index + self._turn) % len(order)]]
+            written += self._fill_repeats(stream, out[written:])
+            written += self._fill_jobs(stream, out[written:], now)
+        self._turn += 1
+        return written
+
+    def _fill_repeats(self, stream: Stream, out: memoryview) -> int:
+        written = 0
+        while stream.repeats:
+            job, first, count = stream.repeats[0]
+            size, frames = self._write(stream.channel, job, first, count, out[written:])
+            written += size
+            self.frames_resent += frames
+            if frames < count:
+                stream.repeats[0] = (job, first + frames, count - frames)
+                break
+            stream.repeats.popleft()
+        return written
+
+    def _fill_jobs(self, stream: Stream, out: memoryview, now: int) -> int:
+        written = 0
+        while stream.jobs:
+            job = stream.jobs[0]
+            count = job.frames_ready(now) - job.next_frame
+            size, frames = self._write(stream.channel, job, job.next_frame, count, out[written:])
+            written += size
+            job.next_frame += frames
+            if not job.sent:
+                break
+            self._keep(stream, now)
+        return written
+
+    def _keep(self, stream: Stream, now: int) -> None:
+        job = stream.jobs.popleft()
+        job.expires_ns = now + self._retention_ns
+        stream.kept.append(job)
+        if len(stream.kept) > IMAGES_IN_FLIGHT:
+            gone = stream.kept.popleft()
+            stream.repeats = deque(item for item in stream.repeats if item[0] is not gone)
+        stream.images_sent += 1
+        self.images_sent += 1
+
+    def _write(self, channel: int, job: Job, first: int, count: int, out: memoryview) -> tuple[int, int]:
+        """Write frames of an image from its `first`-th on; bytes and frames written."""
+        written = frames = 0
+        while frames < count:
+            index = first + frames - 1
+            if 0 <= index < job.layout.chunks:
+                run = min(count - frames, job.layout.chunks - index)
+                size, done = self._write_chunks(channel, job, index, run, out[written:])
+            else:
+                wire = self._special_frame(channel, job, first + frames)
+                done = int(len(wire) <= len(out) - written)
+                size = len(wire) * done
+                out[written : written + size] = wire[:size]
+            if not done:
+                break
+            written, frames = written + size, frames + done
+        self._connection.counters.bytes_sent += written
+        return written, frames
+
+    def _write_chunks(self, channel: int, job: Job, index: int, count: int, out: memoryview) -> tuple[int, int]:
+        if job.image is None:
+            return 0, 0
+        layout = job.layout
+        done = _accel.frame_images(
+            out, job.image.data, index, count, self._connection.session, channel,
+            (job.first_sequence + 1) % (1 << 32), job.start.image_id, layout.chunk_bytes,
+        )
+        size = done * (OVERHEAD_BYTES + DATA_PREFIX_BYTES + layout.chunk_bytes)
+        if done and index + done == layout.chunks:
+            size -= layout.chunk_bytes - layout.chunk_length(layout.chunks - 1)
+        return size, done
+
+    def _special_frame(self, channel: int, job: Job, number: int) -> bytes:
+        """The start frame (number 0), or one of those with digests behind the chunks."""
+        message: ImageStart | ImageDigests = job.start
+        if number and job.image is not None:
+            per_frame = job.layout.digests_per_frame
+            first = (number - 1 - job.layout.chunks) * per_frame
+            digests = job.image.digests
+            whole = image_digest(digests, job.layout.coded_bytes)
+            message = ImageDigests(job.start.image_id, whole, first, digests[first : first + per_frame])
+        sequence = (job.first_sequence + number) % (1 << 32)
+        return bytes(self._connection.frame(message, channel, sequence=sequence))
