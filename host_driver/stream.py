@@ -1,0 +1,272 @@
+"""Image streams at the host: credit, images being put together, resends, deadlines.
+
+Credit is granted for as many images as there is memory for. What an image lacks is asked for; when its
+deadline comes it is handed over as it is, with the map of its gaps.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from laserlink.host_driver.assembly import Assembly, ImageDone
+from laserlink.protocol import _accel
+from laserlink.protocol.connection import Connection
+from laserlink.protocol.errors import LocalProtocolError, MalformedPayload, OutOfBounds, UnknownStream
+from laserlink.protocol.image_layout import ImageLayout
+from laserlink.protocol.limits import IMAGES_IN_FLIGHT, PAYLOAD_BYTES_MAX
+from laserlink.protocol.messages.image import (
+    ImageData,
+    ImageDigests,
+    ImageGone,
+    ImageStart,
+    StreamConfigure,
+    StreamConfigured,
+    StreamEnded,
+    StreamStarted,
+)
+from laserlink.protocol.messages.link import Credit
+from laserlink.protocol.timers import RESEND_AGAIN_NS, RESEND_FIRST_NS, RETENTION_NS
+
+SEQUENCES = 1 << 32
+IDS = 1 << 32
+
+
+@dataclass
+class HostStream:
+    """One stream as the host follows it."""
+
+    channel: int
+    mode_id: int
+    layout: ImageLayout
+    interval_us: int
+    first_sequence: int = 0
+    granted: int = 0
+    active: bool = False
+    ended: bool = False
+    images_wanted: int = 0
+    images_sent: int = 0
+    images_done: int = 0
+    next_image_id: int = 1
+    open: dict[int, Assembly] = field(default_factory=dict)
+
+    @property
+    def credit(self) -> int:
+        """The highest sequence that the module may use."""
+        return (self.first_sequence + self.granted * self.layout.frames - 1) % SEQUENCES
+
+
+class HostStreams:
+    """All streams of a host."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._streams: dict[int, HostStream] = {}
+        self._done: deque[ImageDone] = deque()
+        self._slots: list[_accel.Slot] = []
+        self.paused = False
+
+    # --- what the host asked and the module answered ---
+
+    def configured(self, asked: StreamConfigure, reply: StreamConfigured) -> None:
+        """Take the answer to a configuration.
+
+        Raises:
+            MalformedPayload: the answer does not fit the question, or contradicts itself.
+        """
+        try:
+            layout = ImageLayout(reply.width, reply.height, asked.bits, self._connection.in_bytes_max)
+        except ValueError as error:
+            raise MalformedPayload(f"stream {reply.channel}: {error}", reply.channel) from None
+        told = (reply.channel, reply.coded_bytes, reply.chunk_bytes, reply.frames_per_image)
+        if told != (asked.channel, layout.coded_bytes, layout.chunk_bytes, layout.frames):
+            raise MalformedPayload(f"stream {reply.channel}: sizes contradict each other", reply.channel)
+        self._streams[reply.channel] = HostStream(
+            reply.channel, asked.mode_id, layout, reply.interval_us
+        )
+
+    def started(self, images: int, reply: StreamStarted) -> None:
+        """The first exposure begins: grant the images that there is memory for. Raises UnknownStream."""
+        stream = self._find(reply.channel)
+        stream.active, stream.ended, stream.images_sent = True, False, 0
+        stream.images_wanted, stream.images_done, stream.granted = images, 0, 0
+        stream.first_sequence, stream.next_image_id = reply.first_sequence, reply.first_image_id
+        stream.open.clear()
+        self._grant(stream, IMAGES_IN_FLIGHT)
+
+    def _grant(self, stream: HostStream, images: int) -> None:
+        """Grant so many images more, as far as they are wanted."""
+        granted = stream.granted + images
+        granted = min(granted, stream.images_wanted) if stream.images_wanted else granted
+        if granted > stream.granted:
+            stream.granted = granted
+            self._connection.send(Credit(stream.credit), stream.channel)
+
+    def repeat_grants(self) -> None:
+        """Say the credit of all running streams again: a lost grant is harmless."""
+        for stream in self._streams.values():
+            if stream.active and stream.granted:
+                self._connection.send(Credit(stream.credit), stream.channel)
+
+    def ended(self, event: StreamEnded, now: int) -> None:
+        """The module has sent all it will; what never showed is asked for. Raises UnknownStream."""
+        stream = self._find(event.channel)
+        stream.ended = True
+        stream.images_sent = event.images
+        unseen = event.images - stream.images_done - len(stream.open)
+        for image_id in range(stream.next_image_id, stream.next_image_id + min(unseen, IMAGES_IN_FLIGHT)):
+            if stream.active and image_id not in stream.open:
+                self._open(stream, image_id, now)
+
+    def stopped(self, channel: int, now: int) -> None:
+        """The host stopped the stream: what was on its way is handed over as it is."""
+        self._abandon(self._find(channel), now)
+
+    def abandon_all(self, now: int) -> None:
+        """The session is lost: what was complete is kept, the rest is handed over with its gaps."""
+        for stream in self._streams.values():
+            self._abandon(stream, now)
+
+    def _abandon(self, stream: HostStream, now: int) -> None:
+        stream.active = False
+        for assembly in list(stream.open.values()):
+            self._close(stream, assembly, now)
+
+    def reset(self) -> None:
+        """Forget all streams, as a new session does."""
+        self._streams.clear()
+        self._slots = []
+        self.paused = False
+
+    def _find(self, channel: int) -> HostStream:
+        if channel not in self._streams:
+            raise UnknownStream(f"stream {channel} is not configured", channel)
+        return self._streams[channel]
+
+    def layout_of(self, channel: int) -> ImageLayout:
+        """The layout of a configured stream. Raises LocalProtocolError."""
+        if channel not in self._streams:
+            raise LocalProtocolError(f"stream {channel} is not configured")
+        return self._streams[channel].layout
+
+    @property
+    def active(self) -> bool:
+        return any(stream.active for stream in self._streams.values())
+
+    # --- what arrives ---
+
+    def take_images(self, view: memoryview) -> int:
+        """The fast path: place whole good chunks of open images from the start of `view`; bytes taken."""
+        if _accel.receive_images is None or not self._slots:
+            return 0
+        return _accel.receive_images(view, self._connection.session, PAYLOAD_BYTES_MAX, self._slots)
+
+    def take(self, channel: int, message: ImageStart | ImageData | ImageDigests | ImageGone, now: int) -> None:
+        """The slow path: any image message. Raises UnknownStream, MalformedPayload or OutOfBounds."""
+        stream = self._find(channel)
+        if isinstance(message, ImageGone):
+            if (gone := stream.open.get(message.image_id)) is not None:
+                self._close(stream, gone, now)
+            return
+        assembly = stream.open.get(message.image_id) or self._open(stream, message.image_id, now)
+        if assembly is None:
+            return
+        assembly.progress_ns = now
+        match message:
+            case ImageStart():
+                assembly.take_start(message)
+            case ImageData():
+                assembly.place(message)
+            case ImageDigests():
+                assembly.take_digests(message)
+
+    def _open(self, stream: HostStream, image_id: int, now: int) -> Assembly | None:
+        """Room for an image that begins; None for one that is over. Raises OutOfBounds for one not granted."""
+        ahead = (image_id - stream.next_image_id) % IDS
+        if not stream.active or ahead >= IDS // 2:
+            return None
+        if ahead >= IMAGES_IN_FLIGHT or len(stream.open) >= IMAGES_IN_FLIGHT:
+            raise OutOfBounds(f"image {image_id} was not granted", image_id)
+        assembly = Assembly(stream.channel, image_id, stream.layout, now)
+        assembly.check_ns = now + self._first_ns
+        stream.open[image_id] = assembly
+        self._update_slots()
+        return assembly
+
+    def _update_slots(self) -> None:
+        self._slots = [item.slot for stream in self._streams.values() for item in stream.open.values()]
+
+    # --- time ---
+
+    def _lane_time(self, timer_ns: int) -> int:
+        return self._connection.extended(timer_ns, self._connection.image_lane)
+
+    @property
+    def _first_ns(self) -> int:
+        return self._lane_time(RESEND_FIRST_NS)
+
+    def pause(self) -> None:
+        """The image lane is dark: nothing is asked for, and no deadline runs."""
+        self.paused = True
+
+    def resume(self, now: int) -> None:
+        """The image lane carries again: images in the middle go on from here."""
+        self.paused = False
+        for stream in self._streams.values():
+            for assembly in stream.open.values():
+                assembly.progress_ns = now
+                assembly.check_ns = now + self._lane_time(RESEND_AGAIN_NS)
+
+    def advance(self, now: int, heard_ns: int) -> None:
+        """Finish images that are whole, ask for what others lack, give up those whose time is over.
+
+        `heard_ns` is when the module was last heard: while it is silent, no image is given up, for the
+        keep-alive decides what that silence means.
+        """
+        for stream in self._streams.values():
+            for assembly in list(stream.open.values()):
+                self._advance_one(stream, assembly, now, heard_ns)
+            stream.active = stream.active and not self._is_over(stream)
+
+    def _advance_one(self, stream: HostStream, assembly: Assembly, now: int, heard_ns: int) -> None:
+        if assembly.seen_progress():
+            assembly.progress_ns = now
+            assembly.check_ns = now + self._first_ns
+        if assembly.all_here and (assembly.verify() or assembly.all_here):
+            self._close(stream, assembly, now)
+            return
+        if self.paused or now < assembly.check_ns:
+            return
+        deadline = assembly.progress_ns + self._lane_time(RETENTION_NS)
+        if now >= deadline and assembly.asked_ns is not None and heard_ns > assembly.asked_ns:
+            self._close(stream, assembly, now)
+            return
+        quiet = now - assembly.progress_ns >= self._lane_time(RESEND_AGAIN_NS)
+        request = assembly.request(tail=quiet)
+        if request is not None:
+            self._connection.send(request, stream.channel)
+        if request is not None or quiet:
+            assembly.asked_ns = assembly.asked_ns or now
+        assembly.check_ns = now + self._lane_time(RESEND_AGAIN_NS)
+
+    def _is_over(self, stream: HostStream) -> bool:
+        """Whether every image that the module sent has been handed over."""
+        return stream.ended and not stream.open and stream.images_done >= stream.images_sent
+
+    def next_deadline(self) -> int | None:
+        if self.paused:
+            return None
+        return min((item.check_ns for stream in self._streams.values() for item in stream.open.values()), default=None)
+
+    def _close(self, stream: HostStream, assembly: Assembly, now: int) -> None:
+        """Hand an image over, and grant the next one."""
+        del stream.open[assembly.image_id]
+        self._update_slots()
+        if (assembly.image_id - stream.next_image_id) % IDS < IDS // 2:
+            stream.next_image_id = (assembly.image_id + 1) % IDS
+        stream.images_done += 1
+        self._done.append(assembly.finish(now))
+        if stream.active and not stream.ended:
+            self._grant(stream, 1)
+
+    def take_done(self) -> ImageDone | None:
+        """The next finished image."""
+        return self._done.popleft() if self._done else None

@@ -1,0 +1,17 @@
+"""The names of the host's timers; their durations stand in `protocol/timers.py`."""
+
+from enum import Enum, auto
+
+
+class HostTimer(Enum):
+    """What the host waits for."""
+
+    SEATING = auto()
+    DETACH = auto()
+    FIRST_WORD = auto()
+    HELLO = auto()
+    ATTACH = auto()
+    PING = auto()
+    SILENCE = auto()
+    RAIL = auto()
+    TRAINING = auto()
