@@ -1,0 +1,11 @@
+"""The host's I/O: ports that carry bytes, the ring, and the thread that runs the machine over them.
+
+    port.py      what a port is, and one over any descriptor
+    serial.py    serial devices, pseudo-terminals and pyserial's URLs
+    ring.py      the shared-memory ring of a virtual module
+    sim.py       a virtual module as a child process
+    url.py       from a URL to open lanes
+    driver.py    one thread: bytes, time and inputs into the machine, events out of it
+
+May import laserlink.cext.
+"""

@@ -1,0 +1,280 @@
+"""Runs the module's machine over real lanes: one loop, one thread, and the sensor on another.
+
+A port is anything with `name`, `fileno`, `connected`, `read`, `write` and `close` (`pty.py`).
+"""
+
+import contextlib
+import os
+import queue
+import select
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from laserlink.cext.ring import Ring, RingError, RingProducer
+from laserlink.firmware_model.machine import Contact, Module, ModuleInput
+from laserlink.firmware_model.sensor import Sensor
+from laserlink.firmware_model.serve.sensor import Exposed, SensorThread
+from laserlink.firmware_model.stream import ExposureWanted, ImageReady
+from laserlink.protocol.limits import FRAME_BYTES_MAX
+from laserlink.protocol.states import BITS_PER_BYTE, LaneKind
+from laserlink.protocol.timers import NS_PER_S
+
+# Without a contact there is nothing to wait on but time.
+CONTACT_POLL_SECONDS = 0.01
+IDLE_SECONDS = 0.05
+# What is written to the ring before the sideband is looked at again: 0.1 ms of work.
+RING_BURST_BYTES = 1 << 18
+# A paced line may save up this much unused time.
+PACE_SLACK_NS = 2_000_000
+
+
+class ModulePort(Protocol):
+    """The module's sideband, or its only lane."""
+
+    name: str
+
+    def fileno(self) -> int: ...
+
+    @property
+    def connected(self) -> bool: ...
+
+    def read(self) -> bytes: ...
+
+    def write(self, data: bytes | memoryview) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class Pace:
+    """How many bytes a line of a rate lets through, and when it lets the next one."""
+
+    def __init__(self, rate_bps: int, bits_per_byte: int) -> None:
+        self._ns_per_byte = bits_per_byte * NS_PER_S / rate_bps if rate_bps else 0.0
+        self._free_ns = 0.0
+
+    def allowed(self, now: int) -> int:
+        """Bytes that may be written now."""
+        if not self._ns_per_byte:
+            return FRAME_BYTES_MAX
+        self._free_ns = max(self._free_ns, now - PACE_SLACK_NS)
+        return max(0, int((now - self._free_ns) / self._ns_per_byte))
+
+    def spent(self, count: int) -> None:
+        self._free_ns += count * self._ns_per_byte
+
+    def next_ns(self) -> int:
+        """When a few more bytes may go."""
+        return int(self._free_ns + 32 * self._ns_per_byte)
+
+
+class Shell:
+    """A virtual module on a port, and on a ring when `ring_name` is given. `run` returns when `stop` is called."""
+
+    def __init__(
+        self, module: Module, sensor: Sensor, port: ModulePort, *, ring_name: str | None = None,
+        ring_bytes: int = 1 << 22, sha256: bool = False, on_event: Callable[[object], None] | None = None,
+    ) -> None:
+        self.module = module
+        self.port = port
+        self._on_event = on_event
+        offer = module.connection.lanes[LaneKind.SIDEBAND]
+        self._pace = Pace(offer.rate_bps, BITS_PER_BYTE[offer.coding])
+        self._ring_name = ring_name
+        self._ring_bytes = ring_bytes
+        self._ring: RingProducer | None = None
+        self._ring_shared = False
+        self._inputs: queue.SimpleQueue[ModuleInput] = queue.SimpleQueue()
+        self.sensor = SensorThread(sensor, self._exposed, sha256=sha256)
+        self._unwritten = memoryview(b"")
+        self._images = memoryview(bytearray(FRAME_BYTES_MAX))
+        self._staged = self._images[:0]
+        self._contact = False
+        self._make_ring()
+        self._stopping = False
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+
+    # --- from any thread ---
+
+    def stop(self) -> None:
+        """End `run` soon."""
+        self._stopping = True
+        self._wake()
+
+    def put(self, happening: ModuleInput) -> None:
+        """Something physical happens: a temperature, the focus ring."""
+        self._inputs.put(happening)
+        self._wake()
+
+    def _exposed(self, exposed: Exposed) -> None:
+        if self._on_event is not None:
+            self._on_event(exposed)
+        self.put(ImageReady(exposed.wanted.channel, exposed.wanted.image_id, exposed.image))
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError, OSError):
+            os.write(self._wake_write, b"!")
+
+    # --- the loop ---
+
+    def run(self) -> None:
+        """Serve until stopped; leaves no ring and no port behind."""
+        try:
+            while not self._stopping:
+                self._turn()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self.sensor.close()
+        self._drop_ring()
+        self.port.close()
+        for descriptor in (self._wake_read, self._wake_write):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def _turn(self) -> None:
+        """Once around: what happened, what arrived, what is due, what is to be sent; then wait."""
+        self._follow_contact()
+        while not self._inputs.empty():
+            self.module.on_input(self._inputs.get(), time.monotonic_ns())
+        data = self.port.read() if self._contact else b""
+        if data:
+            self.module.receive_data(LaneKind.SIDEBAND, data, time.monotonic_ns())
+        now = time.monotonic_ns()
+        due = self.module.next_deadline(now)
+        if due is not None and due <= now:
+            self.module.on_deadline(now)
+        self._serve_events()
+        busy = self._write_port() | self._write_ring() | bool(data)
+        if not busy:
+            self._wait()
+
+    def _follow_contact(self) -> None:
+        contact = self.port.connected
+        if contact == self._contact:
+            return
+        self._contact = contact
+        self._unwritten = memoryview(b"")
+        if not contact:
+            self._renew_ring()
+        self.module.on_input(Contact(contact), time.monotonic_ns())
+
+    def _serve_events(self) -> None:
+        while (event := self.module.next_event()) is not None:
+            if isinstance(event, ExposureWanted):
+                self.sensor.expose(event)
+            if self._on_event is not None:
+                self._on_event(event)
+
+    # --- the port ---
+
+    def _write_port(self) -> bool:
+        """Send what the line takes: frames, and images when they take this lane; whether anything went."""
+        sent = False
+        while self._contact:
+            now = time.monotonic_ns()
+            if not self._unwritten:
+                self._unwritten = self._next_bytes(now)
+            allowed = min(len(self._unwritten), self._pace.allowed(now))
+            if not allowed:
+                break
+            count = self.port.write(self._unwritten[:allowed])
+            self._pace.spent(count)
+            self._unwritten = self._unwritten[count:]
+            sent |= count > 0
+            if count < allowed:
+                break
+        return sent
+
+    def _next_bytes(self, now: int) -> memoryview:
+        frame = self.module.data_to_send(LaneKind.SIDEBAND, now)
+        if frame:
+            return memoryview(frame)
+        count = self.module.images_to_send(LaneKind.SIDEBAND, self._images, now)
+        return memoryview(bytes(self._images[:count]))
+
+    # --- the ring ---
+
+    def _make_ring(self) -> None:
+        if self._ring_name is not None:
+            self._ring = Ring.create(self._ring_name, self._ring_bytes)
+            self._staged = memoryview(b"")
+            self._ring_shared = False
+
+    def _drop_ring(self) -> None:
+        if self._ring is not None:
+            self._ring.unlink()
+            self._ring.close()
+            self._ring = None
+
+    def _renew_ring(self) -> None:
+        """A fresh ring for the next attach: nothing of this one can be read again."""
+        self._drop_ring()
+        self._make_ring()
+
+    def _write_ring(self) -> bool:
+        """Light, session and images; whether anything went."""
+        ring = self._ring
+        if ring is None or not self._contact:
+            return False
+        if not self._ring_shared and ring.peer_alive():
+            # Both have it now: without a name, nothing of it outlives us, however we end.
+            ring.unlink()
+            self._ring_shared = True
+        laser = self.module.outputs.laser
+        if ring.light != laser:
+            ring.light = laser
+            ring.session = self.module.connection.session
+        try:
+            return self._fill_ring(ring)
+        except RingError:
+            self.module.on_input(Contact(False), time.monotonic_ns())
+            return False
+
+    def _fill_ring(self, ring: RingProducer) -> bool:
+        """Frames straight into the ring; at its end, and when it is nearly full, by way of a buffer of one frame."""
+        space = ring.space()[:RING_BURST_BYTES]
+        now = time.monotonic_ns()
+        if len(space) >= FRAME_BYTES_MAX and not self._staged:
+            count = self.module.images_to_send(LaneKind.OPTICAL, space, now)
+        else:
+            if not self._staged:
+                self._staged = self._images[: self.module.images_to_send(LaneKind.OPTICAL, self._images, now)]
+            count = min(len(space), len(self._staged))
+            space[:count] = self._staged[:count]
+            self._staged = self._staged[count:]
+        space.release()
+        if count:
+            ring.commit(count)
+        return count > 0
+
+    # --- waiting ---
+
+    def _wait(self) -> None:
+        """Sleep until a byte, room on the line or in the ring, an input, or the next deadline."""
+        if not self._contact:
+            select.select([self._wake_read], [], [], CONTACT_POLL_SECONDS)
+            self._drain()
+            return
+        now = time.monotonic_ns()
+        due = [at for at in (self.module.next_deadline(now), self._pace_due()) if at is not None]
+        seconds = max(0.0, min([(at - now) / NS_PER_S for at in due] + [IDLE_SECONDS]))
+        readable = [self._wake_read, self.port.fileno()]
+        ring = self._ring
+        if ring is not None and ring.arm():
+            readable.append(ring.fileno())
+        blocked = bool(self._unwritten) and self._pace.allowed(now) > 0
+        select.select(readable, [self.port.fileno()] if blocked else [], [], seconds)
+        self._drain()
+        if ring is not None:
+            ring.clear()
+
+    def _pace_due(self) -> int | None:
+        return self._pace.next_ns() if self._unwritten and not self._pace.allowed(time.monotonic_ns()) else None
+
+    def _drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_read, 4096)

@@ -1,0 +1,88 @@
+"""The command line: the group, its global options, and the one place where errors become exit codes.
+
+Commands are loaded when they are asked for, so that `--help` and `decode` start without a camera's libraries.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import rich_click as click
+
+from laserlink.tools.session import Exit, Session
+
+# Every command with its one line, so that --help loads none of them.
+COMMANDS = {
+    "devices": "What can be opened: serial ports, listed and not touched, and virtual modules.",
+    "demo": "The tour: attach, negotiate, stream, save.",
+    "serve": "A virtual module that stays up.",
+    "info": "Identity, contract, limits, seating, clock and counters of a module.",
+    "capture": "Take pictures and save them.",
+    "decode": "Explain frames byte by byte.",
+    "encode": "Exact bytes of any message.",
+    "generate": "Everything that is made from the declarations.",
+}
+
+
+class LazyGroup(click.RichGroup):
+    """A group whose commands are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"laserlink.tools.commands.{cmd_name}").command
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, nothing else.")
+@click.option("-v", "--verbose", count=True, help="Show what goes on, and a traceback with an error.")
+@click.option("-s", "--silent", is_flag=True, help="Print nothing but errors.")
+@click.option("--trace", metavar="FILE", help="Write every event of the link to FILE, one JSON object a line.")
+@click.option("--no-progress", is_flag=True, help="Plain lines instead of a moving display.")
+@click.option("--timeout", type=click.FloatRange(0.1), metavar="S", help="Seconds to wait for the module.")
+@click.version_option(package_name="laserlink")
+@click.pass_context
+def cli(
+    context: click.Context, as_json: bool, verbose: int, silent: bool, trace: str | None, no_progress: bool,
+    timeout: float | None,
+) -> None:  # fmt: skip
+    """LaserLink: the link between a phone and its snap-on camera, both ends of it."""
+    context.obj = Session(as_json, verbose, silent, not no_progress, timeout, trace)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; its exit code."""
+    session = Session(json="--json" in arguments, verbose=int("-v" in arguments or "--verbose" in arguments))
+    try:
+        result: Any = cli.main(arguments, prog_name="laserlink", standalone_mode=False)
+        return result if isinstance(result, int) else Exit.OK
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output went away; there is nobody left to tell.
+        sys.stderr.close()
+        return Exit.OK
+    except click.ClickException as error:
+        return _usage(error, session)
+    except Exception as error:
+        return session.fail(error)
+
+
+def _usage(error: click.ClickException, session: Session) -> int:
+    """A wrong command line: click's own text as one line, and where to read on."""
+    from laserlink.tools.session import CommandError
+
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "laserlink"
+    return session.fail(CommandError(error.format_message(), f"`{path} --help` shows how it is used."))

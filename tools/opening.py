@@ -1,0 +1,42 @@
+"""Opens a camera for a command, with the global options applied."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from laserlink.host_driver.actions import Lost
+from laserlink.host_driver.camera import ATTACH_SECONDS, Camera
+from laserlink.host_driver.assembly import ImageDone
+from laserlink.tools.session import CommandError, Session
+
+
+@contextmanager
+def open_camera(session: Session, url: str) -> Iterator[Camera]:
+    """An attached camera; --timeout bounds the attach, --trace gets every event, -v shows losses as they come."""
+    with ExitStack() as stack:
+        trace = stack.enter_context(_open_trace(session.trace)) if session.trace else None
+
+        def on_event(event: object) -> None:
+            if trace is not None:
+                trace.write(json.dumps({"event": type(event).__name__, "what": _brief(event)}) + "\n")
+            if session.verbose and isinstance(event, Lost):
+                session.notes.print(f"lost ({event.cause.name.lower()}): {event.text}")
+
+        with session.working(f"attaching to {url}"):
+            camera = stack.enter_context(Camera(url, timeout=session.timeout or ATTACH_SECONDS, on_event=on_event))
+        yield camera
+
+
+def _open_trace(path: str) -> Any:
+    try:
+        return open(path, "w", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"the trace {path} cannot be written: {error.strerror}") from None
+
+
+def _brief(event: object) -> str:
+    """An event as one text; of an image, all but its pixels."""
+    if isinstance(event, ImageDone):
+        return f"image {event.image_id} of channel {event.channel}, {len(event.gaps)} gaps, {event.chunks_resent} resent"
+    return repr(event)
