@@ -43,12 +43,15 @@ class Channel(Enum):
     BULK = frozenset({BULK_CHANNEL})
 
 
+MessageClass = type[Record]
+
+
 @dataclass(frozen=True)
 class Row:
     """What is true of one message type."""
 
     type: int
-    message: type[Record]
+    message: MessageClass
     direction: Direction
     carrier: Carrier
     channel: Channel
@@ -71,7 +74,7 @@ CTRL, EVNT, STRM, BULK = Channel.CONTROL, Channel.EVENTS, Channel.STREAM, Channe
 LINKED = frozenset(M) - {M.DETACHED, M.POWERED, M.FAULT}
 HELLO_STATES = LINKED | {M.POWERED}
 CONTRACT = LINKED - {M.GREETED, M.NEGOTIATING}
-OFFERS = frozenset({M.GREETED, M.NEGOTIATING, M.CONTRACTED})
+OFFERS = frozenset({M.GREETED, M.NEGOTIATING, M.CONTRACTED, M.RECOVERING})
 ANSWERS = frozenset({M.NEGOTIATING})
 WORKING = frozenset({M.READY, M.STREAMING})
 KNOWN = WORKING | {M.IDENTIFYING}

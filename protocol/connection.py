@@ -50,7 +50,11 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A legal message of this session (or a beacon, or a hello)."""
+    """A legal message of this session (or a beacon, or a hello).
+
+    Of a request, the state has not been judged: one that is repeated is answered as it was, whatever the
+    state is by now, and only a new one must be legal in it.
+    """
 
     lane: LaneKind
     frame: Frame
@@ -79,6 +83,28 @@ State = Callable[[], IntEnum]
 TakeImages = Callable[[memoryview], int]
 
 
+# Judged by the limit that holds before any hello, also when a session has agreed on a larger one.
+UNNEGOTIATED = frozenset({catalogue.HELLO, catalogue.BEACON})
+
+
+def row_of(frame: Frame) -> Row:
+    """What the catalogue says of a frame, whoever sent it.
+
+    Raises:
+        UnsupportedVersion, ReservedBitSet, UnknownType: nothing, and why.
+    """
+    if frame.version_major != VERSION_MAJOR:
+        raise UnsupportedVersion(f"version {frame.version_major} is not spoken here", frame.version)
+    if frame.flags & ~int(LEGAL_FLAGS):  # as a number: inverting flags forgets the bits that have no name
+        raise ReservedBitSet(f"flags {frame.flags:#04x} are reserved", frame.flags)
+    if frame.channel > CHANNEL_MAX:
+        raise ReservedBitSet(f"channel {frame.channel:#04x} has reserved bits", frame.channel)
+    row = catalogue.BY_TYPE.get(frame.type)
+    if row is None:
+        raise UnknownType(f"type {frame.type:#04x} is unknown", frame.type)
+    return row
+
+
 class Connection:
     """The session layer of one end.
 
@@ -92,6 +118,7 @@ class Connection:
         self.role = role
         self.lanes = {offer.kind: offer for offer in lanes}
         self._shared_lanes = frozenset(self.lanes)
+        self.untaken = 0
         self.counters = Counters()
         self.session = 0
         self.out_bytes_max = FRAME_BYTES_MIN_OFFER
@@ -166,12 +193,13 @@ class Connection:
 
     def receive(
         self, lane: LaneKind, data: bytes | bytearray | memoryview, now: int, state: State,
-        take_images: TakeImages | None = None,
+        take_images: TakeImages | None = None, *, more: bool = False,
     ) -> Iterator[Received]:
         """Every legal message that the bytes complete, in order; the rest is counted, or answered.
 
         `state` is asked for each frame, as handling one may change what the next may be. `take_images` is
-        the fast path: it is shown whole undecided bytes and returns how many it took.
+        the fast path: it is shown whole undecided bytes and returns how many it took. With `more`, the caller
+        has further bytes of the stream at hand, and will show again the last `untaken` of these.
         """
         if lane not in self._framers:
             raise LocalProtocolError(f"this link has no {lane.name.lower()} lane")
@@ -192,6 +220,10 @@ class Connection:
                 continue
             yield from self._judge(lane, item, now, state)
             position -= framer.take_back(position)
+        if more:
+            position -= framer.take_back(position)
+        self.untaken = len(view) - position
+        self.counters.bytes_received -= self.untaken
         self._watch_gap(lane, now)
 
     def _watch_gap(self, lane: LaneKind, now: int) -> None:
@@ -210,7 +242,7 @@ class Connection:
         try:
             received = self._check(lane, item, state())
         except RemoteProtocolError as error:
-            self.offend(item, error, now)
+            self.offend(item, error, now, _request_id(item))
             return
         self.counters.frames_received += 1
         yield received
@@ -224,15 +256,7 @@ class Connection:
         return frame.session == self.session != 0
 
     def _check(self, lane: LaneKind, frame: Frame, state: IntEnum) -> Received:
-        if frame.version_major != VERSION_MAJOR:
-            raise UnsupportedVersion(f"version {frame.version_major} is not spoken here", frame.version)
-        if frame.flags & ~LEGAL_FLAGS:
-            raise ReservedBitSet(f"flags {frame.flags:#04x} are reserved", frame.flags)
-        if frame.channel > CHANNEL_MAX:
-            raise ReservedBitSet(f"channel {frame.channel:#04x} has reserved bits", frame.channel)
-        row = catalogue.BY_TYPE.get(frame.type)
-        if row is None:
-            raise UnknownType(f"type {frame.type:#04x} is unknown", frame.type)
+        row = row_of(frame)
         if row.direction.name != "BOTH" and row.direction is self.role.value:
             raise WrongDirection(f"{row.message.__name__} goes {row.direction.value}", frame.type)
         if frame.channel not in row.channel.value:
@@ -240,15 +264,12 @@ class Connection:
         expected = self.image_lane if row.carrier is Carrier.IMAGE else LaneKind.SIDEBAND
         if lane is not expected:
             raise WrongLane(f"{row.message.__name__} on the {lane.name.lower()} lane", lane)
-        if frame.wire_bytes > self.in_bytes_max and not self._unnegotiated(frame.type):
-            raise FrameTooLong(f"{frame.wire_bytes} bytes, {self.in_bytes_max} were agreed", frame.wire_bytes)
-        if state not in row.states:
+        bytes_max = FRAME_BYTES_MIN_OFFER if frame.type in UNNEGOTIATED else self.in_bytes_max
+        if frame.wire_bytes > bytes_max:
+            raise FrameTooLong(f"{frame.wire_bytes} bytes, {bytes_max} are allowed", frame.wire_bytes)
+        if state not in row.states and row.role != "request":
             raise IllegalInState(f"{row.message.__name__} in state {state.name.lower()}", state)
         return Received(lane, frame, row.message.decode(frame.payload), row)
-
-    def _unnegotiated(self, kind: int) -> bool:
-        """Hello and beacon are judged by the limit that holds before any hello."""
-        return kind in (catalogue.HELLO, catalogue.BEACON)
 
     # --- offences ---
 
@@ -300,7 +321,8 @@ class Connection:
         payload = bytes(message)
         if len(payload) + OVERHEAD_BYTES > self.out_bytes_max:
             raise LocalProtocolError(f"{row.message.__name__} of {len(payload)} bytes is over max_frame")
-        return Frame(row.type, channel, self.session if session is None else session, sequence, payload, flags)
+        session = self.session if session is None else session
+        return Frame(row.type, channel, session, sequence, payload, flags)
 
     def send(self, message: Record, channel: int | None = None, *, session: int | None = None) -> bytes:
         """Frame a message and queue it on its lane; its exact bytes, for a resend."""
@@ -337,3 +359,10 @@ class Connection:
         """Drop what waits for a lane that went dark."""
         for queue in self._queues.get(lane, ()):
             queue.clear()
+
+
+def _request_id(frame: Frame) -> int:
+    """The id of a request, so that whoever waits for its answer learns that it was refused; else 0."""
+    row = catalogue.BY_TYPE.get(frame.type)
+    is_request = row is not None and row.role == "request"
+    return int.from_bytes(frame.payload[:2], "little") if is_request else 0

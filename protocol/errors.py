@@ -7,6 +7,7 @@
 """
 
 from enum import IntEnum
+from typing import Any
 
 from laserlink.protocol.states import LossCause
 
@@ -147,9 +148,13 @@ if set(ERROR_OF_CODE) != set(ErrorCode):
 
 
 class LinkLost(LaserLinkError):
-    """A link that was there is gone, or was interrupted; `cause` says why."""
+    """A link that was there is gone, or was interrupted; `cause` says why.
+
+    `shot` is what had come of an image when it happened (a `host_driver.Shot` with its gaps), or None.
+    """
 
     cause: LossCause
+    shot: Any = None
 
 
 class ModuleDetached(LinkLost):

@@ -1,6 +1,6 @@
 """Any buffer as a flat view of its bytes: what the references take where the kernels take a pointer."""
 
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -13,5 +13,6 @@ AnyBuffer: TypeAlias = "Buffer | NDArray[Any]"
 
 def octets(data: AnyBuffer) -> memoryview:
     """The bytes of `data`, not copied. TypeError when it is no buffer, or not contiguous."""
-    view = memoryview(cast("Buffer", data))
+    buffer: Any = data
+    view = memoryview(buffer)
     return view.cast("B") if view.nbytes else memoryview(b"")  # what is empty cannot be cast

@@ -9,7 +9,19 @@ from enum import IntEnum
 
 from laserlink.protocol.errors import MalformedPayload
 from laserlink.protocol.limits import CONTROLS_MAX, CONTROLS_PER_REQUEST
-from laserlink.protocol.messages.layout import Event, Record, Reply, Request, array, enum, octets, text, u8, u16, u32
+from laserlink.protocol.messages.layout import (
+    Event,
+    Record,
+    Reply,
+    Request,
+    array,
+    enum,
+    octets,
+    text,
+    u8,
+    u16,
+    u32,
+)
 
 Value = bool | int | float
 

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from construct import Int32sl
 
 from laserlink.protocol.limits import MODES_MAX
-from laserlink.protocol.messages.layout import Record, Reply, Request, array, octets, rest, text, u8, u16, u32, u64
+from laserlink.protocol.messages.layout import (
+    Record,
+    Reply,
+    Request,
+    array,
+    octets,
+    rest,
+    text,
+    u8,
+    u16,
+    u32,
+    u64,
+)
 
 COLOUR_SCALE = 10_000
 

@@ -6,7 +6,19 @@ from enum import IntEnum, IntFlag
 from construct import Int64ul
 
 from laserlink.protocol.limits import RESEND_RANGES_MAX
-from laserlink.protocol.messages.layout import Event, Record, Reply, Request, array, enum, rest, u8, u16, u32, u64
+from laserlink.protocol.messages.layout import (
+    Event,
+    Record,
+    Reply,
+    Request,
+    array,
+    enum,
+    rest,
+    u8,
+    u16,
+    u32,
+    u64,
+)
 from laserlink.protocol.states import StreamEnd
 
 

@@ -7,9 +7,9 @@ type, its unit, its meaning and a default, so that parsing, building, the wire-f
 
 import dataclasses
 from collections.abc import Callable
-from enum import IntEnum
+from enum import Enum, IntEnum
 from functools import cache
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import construct
 from construct import (
@@ -18,6 +18,7 @@ from construct import (
     Construct,
     ConstructError,
     Float64l,
+    FormatField,
     GreedyBytes,
     Int8ul,
     Int16sl,
@@ -67,7 +68,8 @@ def enum(kind: type[IntEnum], meaning: str, default: IntEnum) -> Any:
 
 def text(limit: int, meaning: str, default: str = "") -> Any:
     """UTF-8 of at most `limit` bytes behind its length (one byte)."""
-    return _field(_TextAdapter(PascalString(Int8ul, "utf8"), limit), meaning, f"at most {limit} bytes", default=default)
+    layout = _TextAdapter(PascalString(Int8ul, "utf8"), limit)
+    return _field(layout, meaning, f"at most {limit} bytes", default=default)
 
 
 def rest(meaning: str, default: bytes = b"") -> Any:
@@ -82,7 +84,7 @@ def octets(count: int, meaning: str) -> Any:
 
 def array(item: "Construct | type[Record]", limit: int, meaning: str, unit: str = "") -> Any:
     """At most `limit` items behind their count (one byte)."""
-    layout = PrefixedArray(Int8ul, record(item) if isinstance(item, type) else item)
+    layout = record(item) if isinstance(item, type) else item
     return _field(_ArrayAdapter(layout, limit), meaning, unit or f"at most {limit}", default=())
 
 
@@ -116,8 +118,9 @@ class _TextAdapter(Adapter):  # type: ignore[misc]
 
 
 class _ArrayAdapter(Adapter):  # type: ignore[misc]
-    def __init__(self, subcon: Construct, limit: int) -> None:
-        super().__init__(subcon)
+    def __init__(self, item: Construct, limit: int) -> None:
+        super().__init__(PrefixedArray(Int8ul, item))
+        self.item = item
         self.limit = limit
 
     def _decode(self, obj: ListContainer, context: Any, path: Any) -> tuple[Any, ...]:
@@ -141,15 +144,20 @@ class _RecordAdapter(Adapter):  # type: ignore[misc]
         return {field.name: getattr(obj, field.name) for field in dataclasses.fields(self.kind)}
 
 
-R = TypeVar("R", bound="Record")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-@cache
+def _cached(function: F) -> F:
+    """functools.cache, for functions of a class: mypy takes its instances' __hash__ for that of the class."""
+    return cast(F, cache(function))
+
+
+@_cached
 def _struct(kind: "type[Record]") -> Struct:
     return Struct(*(field.name / field.metadata[LAYOUT] for field in dataclasses.fields(kind)))
 
 
-@cache
+@_cached
 def record(kind: "type[Record]") -> Construct:
     """The construct declaration of a record, as it stands inside another."""
     return _RecordAdapter(kind)
@@ -219,3 +227,97 @@ class Reply(Record):
 @dataclasses.dataclass(frozen=True)
 class Event(Record):
     """What the module tells unasked: kept in order, sent again until it is acknowledged."""
+
+
+# --- what the declarations say, for documents, examples and text input ---
+
+
+class Kind(Enum):
+    """What sort of value a field holds."""
+
+    INTEGER = "integer"
+    FLOAT = "float"
+    ENUM = "enum"
+    TEXT = "text"
+    OCTETS = "bytes"
+    REST = "rest"
+    ARRAY = "array"
+    RECORD = "record"
+
+
+_FORMAT_NAMES = {
+    "B": "u8", "H": "u16", "L": "u32", "Q": "u64", "h": "i16", "l": "i32", "q": "i64", "d": "f64",
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """What a field is on the wire: `size` in bytes is None where it varies, `limit` counts bytes or items."""
+
+    kind: Kind
+    name: str
+    size: int | None
+    layout: Construct
+    limit: int = 0
+    members: type[IntEnum] | None = None
+    item: "Shape | None" = None
+    record: "type[Record] | None" = None
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Smallest and largest value of an integer."""
+        bits = 8 * (self.size or 0)
+        return (-(1 << bits - 1), (1 << bits - 1) - 1) if self.name.startswith("i") else (0, (1 << bits) - 1)
+
+    def build(self, value: Any) -> bytes:
+        """The bytes of one value. Raises ValueError when it does not fit."""
+        try:
+            return bytes(self.layout.build(value))
+        except (ConstructError, TypeError) as error:
+            raise ValueError(f"{value!r}: {_last_line(error)}") from None
+
+
+def shape_of(layout: Construct) -> Shape:
+    """The shape of a declaration that one of the functions above has made."""
+    match layout:
+        case _EnumAdapter(kind=members):
+            return Shape(Kind.ENUM, members.__name__, 1, layout, members=members)
+        case _TextAdapter(limit=limit):
+            return Shape(Kind.TEXT, "text", None, layout, limit=limit)
+        case _ArrayAdapter(limit=limit):
+            item = shape_of(layout.item)
+            return Shape(Kind.ARRAY, f"array of {item.name}", None, layout, limit=limit, item=item)
+        case _RecordAdapter(kind=kind):
+            return Shape(Kind.RECORD, kind.__name__, fixed_size(kind), layout, record=kind)
+        case Bytes(length=length):
+            return Shape(Kind.OCTETS, f"bytes[{length}]", length, layout)
+        case FormatField(fmtstr=format):
+            name = _FORMAT_NAMES[format[-1]]
+            return Shape(Kind.FLOAT if name == "f64" else Kind.INTEGER, name, layout.sizeof(), layout)
+    return Shape(Kind.REST, "rest", None, layout)
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldInfo:
+    """One declared field; `offset` is that in the record, None behind a field whose size varies."""
+
+    name: str
+    offset: int | None
+    shape: Shape
+    unit: str
+    meaning: str
+    default: Any
+
+
+@_cached
+def fields_of(kind: type[Record]) -> tuple[FieldInfo, ...]:
+    """All fields of a record, in the order of the wire."""
+    found = []
+    offset: int | None = 0
+    for field in dataclasses.fields(kind):
+        shape = shape_of(field.metadata[LAYOUT])
+        found.append(
+            FieldInfo(field.name, offset, shape, field.metadata[UNIT], field.metadata[MEANING], field.default)
+        )
+        offset = None if offset is None or shape.size is None else offset + shape.size
+    return tuple(found)

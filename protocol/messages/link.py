@@ -6,7 +6,19 @@ from enum import IntFlag
 from laserlink.protocol.errors import ErrorCode
 from laserlink.protocol.frame import VERSION
 from laserlink.protocol.limits import ERROR_TEXT_BYTES_MAX, FRAME_BYTES_MAX, LANES_MAX
-from laserlink.protocol.messages.layout import Event, Record, Reply, Request, array, enum, text, u8, u16, u32, u64
+from laserlink.protocol.messages.layout import (
+    Event,
+    Record,
+    Reply,
+    Request,
+    array,
+    enum,
+    text,
+    u8,
+    u16,
+    u32,
+    u64,
+)
 from laserlink.protocol.states import LaneDirection, LaneKind, LineCoding, ModuleState
 
 
@@ -33,7 +45,9 @@ class Beacon(Record):
     version_first: int = u8("lowest version that the module speaks, as in the header", default=VERSION)
     version_last: int = u8("highest version that the module speaks", default=VERSION)
     module_id: int = u64("the same for a module's whole life")
-    state: ModuleState = enum(ModuleState, "powered, or fault when it is latched", ModuleState.POWERED)
+    state: ModuleState = enum(
+        ModuleState, "powered; recovering when its host fell silent; fault when latched", ModuleState.POWERED
+    )
     uptime_ms: int = u32("since the module booted", "ms")
 
 
@@ -73,7 +87,7 @@ class HelloReply(Record):
     features: int = u64("features that both ends have")
     to_module_bytes_max: int = u16("max_frame from host to module", "bytes", FRAME_BYTES_MAX)
     to_host_bytes_max: int = u16("max_frame from module to host", "bytes", FRAME_BYTES_MAX)
-    first_sequence: int = u32("sequence of the first frame on each of the module's channels, this one apart")
+    first_sequence: int = u32("sequence of the module's first frame on each channel; on channel 0 this one")
     module_id: int = u64("as in the beacon")
     lanes: tuple[LaneOffer, ...] = array(LaneOffer, LANES_MAX, "the lanes of this session")
 

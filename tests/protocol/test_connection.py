@@ -1,0 +1,468 @@
+"""The session layer: what is ours, what is legal, what is answered, and what is sent first."""
+
+from enum import IntEnum
+
+import pytest
+
+from laserlink.protocol import catalogue
+from laserlink.protocol.catalogue import ROWS, Channel, Direction, Row
+from laserlink.protocol.connection import Connection, Received, Role, row_of
+from laserlink.protocol.errors import ErrorCode, LocalProtocolError, RemoteProtocolError, UnknownType
+from laserlink.protocol.frame import Flags, Frame
+from laserlink.protocol.framer import Framer
+from laserlink.protocol.limits import (
+    ERROR_TEXT_BYTES_MAX,
+    ERRORS_PER_SECOND,
+    FRAME_BYTES_MIN_OFFER,
+    QUEUE_FRAMES_MAX,
+)
+from laserlink.protocol.messages.control import ControlGet
+from laserlink.protocol.messages.diagnostics import Echo, EchoReply, Log, Prbs31
+from laserlink.protocol.messages.image import ImageData, ImageGone
+from laserlink.protocol.messages.layout import Record
+from laserlink.protocol.messages.link import Beacon, Credit, Error, Hello, LaneOffer, Ping
+from laserlink.protocol.states import HostState, LaneDirection, LaneKind, LineCoding, ModuleState
+from laserlink.protocol.timers import GAP_NS, NS_PER_S
+
+SIDE = LaneOffer(0, LaneKind.SIDEBAND, LaneDirection.BOTH, LineCoding.UART_8N1, 3_000_000, 0)
+LASER = LaneOffer(1, LaneKind.OPTICAL, LaneDirection.MODULE_TO_HOST, LineCoding.NONE, 10_000_000_000, 0)
+SESSION = 0x5E551011
+PING = catalogue.BY_MESSAGE[Ping].type
+ECHO = catalogue.BY_MESSAGE[Echo].type
+STATES = {Role.MODULE: ModuleState.READY, Role.HOST: HostState.READY}
+
+
+class End:
+    """One end with an open session, in the state ready unless told otherwise."""
+
+    def __init__(self, role: Role, lanes: tuple[LaneOffer, ...] = (SIDE, LASER)) -> None:
+        self.connection = Connection(role, lanes)
+        self.connection.open(SESSION, 1000)
+        self.connection.in_bytes_max = self.connection.out_bytes_max = 1024
+        self.state: IntEnum = STATES[role]
+        self.now = 0
+
+    def take(self, data: bytes, lane: LaneKind = LaneKind.SIDEBAND) -> list[Received]:
+        return list(self.connection.receive(lane, data, self.now, lambda: self.state))
+
+    def sent(self, lane: LaneKind = LaneKind.SIDEBAND) -> list[Frame]:
+        framer = Framer()
+        for wire in iter(lambda: self.connection.next_frame(lane), b""):
+            framer.feed(wire)
+        return [item for item in framer.items() if isinstance(item, Frame)]
+
+    def errors(self) -> list[Error]:
+        frames = self.sent()
+        assert {frame.type for frame in frames} <= {catalogue.ERROR}
+        return [Error.decode(frame.payload) for frame in frames]
+
+
+@pytest.fixture
+def module() -> End:
+    return End(Role.MODULE)
+
+
+@pytest.fixture
+def host() -> End:
+    return End(Role.HOST)
+
+
+def wire(kind: int = PING, message: Record | bytes | None = None, **fields: int) -> bytes:
+    payload = bytes(Ping() if message is None else message)
+    values = {"channel": 0, "session": SESSION, "sequence": 5} | fields
+    return bytes(Frame(kind, payload=payload, **values))
+
+
+# --- whose frame it is ---
+
+
+def test_legal_frame(module: End) -> None:
+    """A legal frame of this session comes out decoded, and is counted."""
+    (received,) = module.take(wire(message=Ping(1, 2, 3)))
+    assert received.message == Ping(1, 2, 3)
+    assert (received.lane, received.frame.sequence, received.row.type) == (LaneKind.SIDEBAND, 5, PING)
+    assert module.connection.counters.frames_received == 1
+    assert module.errors() == []
+
+
+@pytest.mark.parametrize("session", [SESSION + 1, 0])
+def test_stale_session(module: End, session: int) -> None:
+    """A frame of another session is counted and dropped, on any lane, legal or not."""
+    assert module.take(wire(session=session)) == []
+    assert module.take(wire(session=session, channel=9)) == []
+    assert module.take(wire(kind=0xDF, session=session)) == []
+    assert module.take(wire(session=session), LaneKind.OPTICAL) == []
+    assert module.connection.counters.frames_stale == 4
+    assert module.errors() == []
+
+
+def test_only_hello_may_carry_an_unknown_session(module: End) -> None:
+    """Hello is heard in any session but 0, by the module alone."""
+    hello = wire(catalogue.HELLO, Hello(), session=77)
+    assert [received.message for received in module.take(hello)] == [Hello()]
+    assert module.take(wire(catalogue.HELLO, Hello(), session=0)) == []
+    assert End(Role.HOST).take(hello) == []
+
+
+def test_session_zero_is_for_beacons_alone(host: End) -> None:
+    """A host hears beacons, and only with session 0."""
+    beacon = bytes(Frame(catalogue.BEACON, 0, 0, 0, bytes(Beacon())))
+    assert [received.message for received in host.take(beacon)] == [Beacon()]
+    assert host.take(wire(catalogue.BEACON, Beacon())) == []
+    assert host.take(wire(catalogue.BEACON + 0xA0, Beacon(), session=0)) == []
+    assert host.connection.counters.frames_stale == 2
+
+
+def test_without_a_session_everything_is_stale(module: End) -> None:
+    """After close, what belonged to the session is stale, also with session 0."""
+    module.connection.close()
+    assert module.take(wire()) == module.take(wire(session=0)) == []
+    assert module.connection.counters.frames_stale == 2
+
+
+# --- offences ---
+
+OFFENCES = {
+    "version": (wire(version=0x20), ErrorCode.UNSUPPORTED_VERSION, 0x20),
+    "sealed": (wire(flags=Flags.SEALED), ErrorCode.RESERVED_BIT, 2),
+    "unknown flag": (wire(flags=0x80), ErrorCode.RESERVED_BIT, 0x80),
+    "channel nibble": (wire(channel=0x10), ErrorCode.RESERVED_BIT, 0x10),
+    "unknown type": (wire(kind=0x3F), ErrorCode.UNKNOWN_TYPE, 0x3F),
+    "reserved type": (wire(kind=0xE0), ErrorCode.UNKNOWN_TYPE, 0xE0),
+    "direction": (wire(catalogue.BY_NAME["Pong"].type), ErrorCode.WRONG_DIRECTION, 5),
+    "channel": (wire(channel=1), ErrorCode.WRONG_CHANNEL, 1),
+    "too long": (wire(ECHO, Echo(1, bytes(1000))), ErrorCode.FRAME_TOO_LONG, 1026),
+    "malformed": (wire(message=b"\1"), ErrorCode.MALFORMED_PAYLOAD, 1),
+    "over-long": (wire(message=bytes(Ping()) + b"!"), ErrorCode.MALFORMED_PAYLOAD, 14),
+}
+
+
+@pytest.mark.parametrize("name", OFFENCES)
+def test_offence(name: str, module: End) -> None:
+    """Each offence gets exactly one error, with its code, its value, and the frame that it is about."""
+    data, code, value = OFFENCES[name]
+    assert module.take(data) == []
+    (error,) = module.errors()
+    assert (error.code, error.value) == (code, value)
+    assert (error.offending_type, error.offending_channel, error.offending_sequence) == (data[3], data[4], 5)
+    assert (error.version_first, error.version_last) == (0x10, 0x10)
+    assert module.connection.counters.offences == {code.name: 1}
+    assert module.connection.counters.frames_received == 0
+
+
+def test_wrong_lane(module: End, host: End) -> None:
+    """Images on the sideband, and anything else on the laser, are on the wrong lane."""
+    assert module.take(wire(), LaneKind.OPTICAL) == []
+    assert [error.code for error in module.errors()] == [ErrorCode.WRONG_LANE]
+    image = wire(catalogue.IMAGE_DATA, ImageData(), channel=2)
+    host.state = HostState.STREAMING
+    assert host.take(image) == []
+    assert [error.code for error in host.errors()] == [ErrorCode.WRONG_LANE]
+    assert [received.message for received in host.take(image, LaneKind.OPTICAL)] == [ImageData()]
+
+
+def test_one_lane_carries_everything() -> None:
+    """Without an optical lane, images are legal on the sideband."""
+    host = End(Role.HOST, (SIDE,))
+    host.state = HostState.STREAMING
+    assert len(host.take(wire(catalogue.IMAGE_DATA, ImageData(), channel=14))) == 1
+    with pytest.raises(LocalProtocolError, match="optical"):
+        host.take(b"", LaneKind.OPTICAL)
+
+
+def test_illegal_in_state(module: End) -> None:
+    """What the state does not allow is answered with the state."""
+    module.state = ModuleState.FAULT
+    assert module.take(wire()) == []
+    (error,) = module.errors()
+    assert (error.code, error.value) == (ErrorCode.ILLEGAL_IN_STATE, ModuleState.FAULT)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.message.__name__)
+def test_states_of_the_table(row: Row) -> None:
+    """For every type and every state of the module, the table's answer is the connection's."""
+    data = wire(row.type, row.message(), channel=min(row.channel.value))
+    for state in ModuleState:
+        module = End(Role.MODULE)
+        module.state = state
+        taken = module.take(data)
+        codes = [error.code for error in module.errors()]
+        if row.direction is Direction.TO_HOST:
+            assert (taken, codes) == ([], [ErrorCode.WRONG_DIRECTION])
+        elif row.role == "request":
+            assert len(taken) == 1  # a repeated one is answered in any state: the machine judges new ones
+        else:
+            refused = state not in row.states
+            assert len(taken) == (not refused)
+            assert codes == [ErrorCode.ILLEGAL_IN_STATE] * (refused and row.message is not Error)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.direction is not Direction.TO_HOST],
+                         ids=lambda row: row.message.__name__)  # fmt: skip
+def test_channels_of_the_table(row: Row) -> None:
+    """For every type, exactly the channels of the table pass."""
+    for channel in range(16):
+        module = End(Role.MODULE)
+        module.state = min(row.states)
+        data = wire(row.type, row.message(), channel=channel)
+        assert len(module.take(data)) == (channel in row.channel.value)
+
+
+def test_hello_is_never_long(module: End) -> None:
+    """Hello is judged by 256 bytes, also after more was agreed."""
+    assert module.take(wire(catalogue.HELLO, bytes(Hello()) + bytes(FRAME_BYTES_MIN_OFFER))) == []
+    assert [error.code for error in module.errors()] == [ErrorCode.FRAME_TOO_LONG]
+
+
+def test_error_of_a_request_carries_its_id(module: End) -> None:
+    """Whoever waits for the answer to a malformed request learns that it was refused."""
+    assert module.take(wire(catalogue.BY_MESSAGE[ControlGet].type, b"\x34\x12\x7f")) == []
+    (error,) = module.errors()
+    assert (error.code, error.request_id) == (ErrorCode.MALFORMED_PAYLOAD, 0x1234)
+
+
+def test_never_an_error_for_an_error(module: End) -> None:
+    """An error that is itself illegal is counted, not answered."""
+    assert module.take(wire(catalogue.ERROR, b"\xff")) == []
+    assert module.take(wire(catalogue.ERROR, Error(), channel=3)) == []
+    assert module.take(wire(catalogue.ERROR, Error(), flags=0x40)) == []
+    assert module.connection.counters.offences.total() == 3
+    assert module.errors() == []
+
+
+def test_never_an_error_for_a_beacon(host: End) -> None:
+    """A beacon that is illegal has no session to be answered in."""
+    assert host.take(bytes(Frame(catalogue.BEACON, 0, 0, 0, b"\xff"))) == []
+    assert host.connection.counters.offences.total() == 1
+    assert host.errors() == []
+
+
+def test_rate_limit(module: End) -> None:
+    """Ten errors in any second, the others are counted; after a second there is room again."""
+    offence = wire(kind=0x3F)
+    for _ in range(ERRORS_PER_SECOND + 5):
+        module.take(offence)
+        module.now += NS_PER_S // 100
+    assert len(module.errors()) == ERRORS_PER_SECOND
+    assert module.connection.counters.errors_unsent == 5
+    module.now = NS_PER_S - 1
+    module.take(offence)
+    assert module.errors() == []
+    module.now = NS_PER_S
+    module.take(offence)
+    module.take(offence)
+    assert len(module.errors()) == 1
+
+
+def test_rate_limit_outlives_the_session(module: End) -> None:
+    """A peer cannot buy errors with new sessions."""
+    for _ in range(2):
+        module.connection.open(SESSION, 0)
+        for _ in range(ERRORS_PER_SECOND):
+            module.take(wire(kind=0x3F))
+    assert module.connection.counters.errors_unsent == ERRORS_PER_SECOND
+
+
+def test_error_text_is_cut_between_letters() -> None:
+    """A long reason is cut to 80 bytes of whole characters."""
+    error = Connection.error_message(Frame(1, 0, 1, 1), UnknownType("µ" * 60 + "x"))
+    assert error.text == "µ" * (ERROR_TEXT_BYTES_MAX // 2)
+    assert Error.decode(bytes(error)) == error
+
+
+def test_damage_is_silent(module: End) -> None:
+    """Bytes that are no frame are counted by reason, and never answered."""
+    damaged = bytearray(wire())
+    damaged[-1] ^= 1
+    assert len(module.take(b"AT\r\n" + wire() + bytes(damaged) + wire())) == 2
+    assert module.connection.counters.bad == {"no-sync": 1, "frame-check": 1}
+    assert module.errors() == []
+
+
+@pytest.mark.parametrize(
+    "frame", [Frame(PING, 0, 1, 1, version=0x21), Frame(PING, 0, 1, 1, flags=2), Frame(0, 0, 1, 1)]
+)
+def test_row_of(frame: Frame) -> None:
+    """Without a row there is a reason."""
+    assert row_of(Frame(PING, 0, 1, 1)).message is Ping
+    with pytest.raises(RemoteProtocolError):
+        row_of(frame)
+
+
+# --- time and pieces ---
+
+
+def test_single_bytes(module: End) -> None:
+    """Frames that come byte by byte are taken when they are whole."""
+    data = wire() * 3
+    taken = [len(module.take(data[at : at + 1])) for at in range(len(data))]
+    assert [at + 1 for at, count in enumerate(taken) if count] == [
+        len(wire()),
+        2 * len(wire()),
+        3 * len(wire()),
+    ]
+    assert module.connection.counters.bytes_received == len(data)
+
+
+def test_state_is_asked_for_each_frame(module: End) -> None:
+    """What one frame changes holds for the next in the same bytes."""
+    taken = []
+    for received in module.connection.receive(LaneKind.SIDEBAND, wire() * 2, 0, lambda: module.state):
+        taken.append(received)
+        module.state = ModuleState.FAULT
+    assert len(taken) == 1
+    assert [error.code for error in module.errors()] == [ErrorCode.ILLEGAL_IN_STATE]
+
+
+def test_gap(module: End) -> None:
+    """A cut frame is given up after the gap time of its lane, counted from its last byte."""
+    claim = wire(ECHO, Echo(1, bytes(200)))[:20]
+    gap = module.connection.extended(GAP_NS, LaneKind.SIDEBAND)
+    assert gap > GAP_NS
+    module.take(claim)
+    module.now = 7
+    assert module.take(wire()) == []
+    assert module.connection.next_deadline() == 7 + gap
+    assert list(module.connection.on_deadline(6 + gap, lambda: module.state)) == []
+    (received,) = module.connection.on_deadline(7 + gap, lambda: module.state)
+    assert received.message == Ping()
+    assert module.connection.counters.bad == {"cut": 1}
+    assert module.connection.next_deadline() is None
+
+
+def test_no_gap_between_frames(module: End) -> None:
+    """Whole frames leave nothing to wait for."""
+    module.take(wire())
+    assert module.connection.next_deadline() is None
+
+
+def test_reset_lanes(module: End) -> None:
+    """When the wires were cut, a half frame is forgotten."""
+    module.take(wire()[:10])
+    module.connection.reset_lanes()
+    assert module.connection.next_deadline() is None
+    assert len(module.take(wire())) == 1
+    assert not module.connection.counters.bad
+
+
+def test_extended_timer(module: End) -> None:
+    """Four line times of the largest frame and the declared latency are added."""
+    slow = LaneOffer(0, LaneKind.SIDEBAND, LaneDirection.BOTH, LineCoding.UART_8N1, 115_200, 16_000)
+    connection = Connection(Role.HOST, (slow,))
+    line_ns = -(-256 * 10 * NS_PER_S // 115_200)
+    assert connection.extended(1000, LaneKind.SIDEBAND) == 1000 + 4 * line_ns + 16_000_000
+    assert connection.extended(0, LaneKind.SIDEBAND, 512) == pytest.approx(8 * line_ns + 16_000_000, abs=8)
+
+
+def test_fast_path_sees_only_undecided_bytes(host: End) -> None:
+    """The fast path is shown what follows each frame, never the middle of one, and what it takes is gone."""
+    shown: list[bytes] = []
+    host.state = HostState.STREAMING
+    image = wire(catalogue.IMAGE_DATA, ImageData(chunk=b"1234"), channel=2)
+    other = wire(
+        catalogue.BY_NAME["ImageDigests"].type, catalogue.BY_NAME["ImageDigests"].message(), channel=2
+    )
+
+    def take(view: memoryview) -> int:
+        shown.append(bytes(view))
+        return len(image) if bytes(view[: len(image)]) == image else 0
+
+    data = image + other + image + other[:9]
+    found = list(host.connection.receive(LaneKind.OPTICAL, data, 0, lambda: host.state, take))
+    assert [received.row.message.__name__ for received in found] == ["ImageDigests"]
+    assert shown[0] == data
+    assert image + other[:9] in shown
+    found = list(host.connection.receive(LaneKind.OPTICAL, other[9:] + image, 0, lambda: host.state, take))
+    assert [received.row.message.__name__ for received in found] == ["ImageDigests"]
+    assert shown[-1] in (image, b"")
+    assert all(not view or view.startswith((b"\xeb", image)) for view in shown)
+
+
+# --- sending ---
+
+
+def test_sequences_count_per_channel(host: End) -> None:
+    """Each channel counts from the first sequence, modulo 2^32, and resends take none."""
+    host.connection.open(SESSION, 0xFFFFFFFE)
+    first = host.connection.send(Ping())
+    for _ in range(3):
+        host.connection.send(Ping())
+    host.connection.send(Credit(1), 2)
+    host.connection.resend(first)
+    sequences = {(frame.channel, frame.sequence) for frame in host.sent()}
+    assert sequences == {(0, 0xFFFFFFFE), (0, 0xFFFFFFFF), (0, 0), (0, 1), (2, 0xFFFFFFFE)}
+    assert (host.connection.counters.frames_sent, host.connection.counters.frames_resent) == (5, 1)
+
+
+def test_reserve_wraps(module: End) -> None:
+    """An image's run of sequences may cross the wrap."""
+    module.connection.open(SESSION, 0xFFFFFFF0)
+    assert module.connection.reserve(2, 32) == 0xFFFFFFF0
+    assert module.connection.peek_sequence(2) == 16
+    assert module.connection.peek_sequence(3) == 0xFFFFFFF0
+
+
+def test_priorities(module: End, host: End) -> None:
+    """Control goes before events, events before images, images before bulk, whatever was queued first."""
+    file_part = catalogue.BY_NAME["FilePart"].message()
+    for message in (file_part, ImageGone(), Log(), EchoReply(1), Log(), EchoReply(2)):
+        module.connection.send(message)
+    assert [frame.channel for frame in module.sent()] == [0, 0, 1, 1, 2, 15]
+
+
+def test_lanes_of_messages(module: End) -> None:
+    """Images and training queue for the laser, all else for the sideband."""
+    module.connection.send(Prbs31(b"p"))
+    module.connection.send(ImageData())
+    module.connection.send(ImageGone())
+    assert [frame.type for frame in module.sent()] == [catalogue.BY_MESSAGE[ImageGone].type]
+    types = {frame.type for frame in module.sent(LaneKind.OPTICAL)}
+    assert types == {catalogue.IMAGE_DATA, catalogue.BY_MESSAGE[Prbs31].type}
+    module.connection.send(ImageData())
+    module.connection.forget_queue(LaneKind.OPTICAL)
+    assert module.sent(LaneKind.OPTICAL) == []
+
+
+def test_events_ask_for_an_acknowledgement(module: End) -> None:
+    """The flag stands on events and on nothing else."""
+    module.connection.send(Log())
+    module.connection.send(EchoReply())
+    assert {frame.channel: frame.flags for frame in module.sent()} == {0: 0, 1: Flags.ACK_REQUESTED}
+
+
+def test_queue_limit(host: End) -> None:
+    """256 frames wait on a lane; more are dropped and counted."""
+    for _ in range(QUEUE_FRAMES_MAX + 3):
+        host.connection.send(Ping())
+    assert host.connection.counters.frames_unsent == 3
+    assert len(host.sent()) == QUEUE_FRAMES_MAX
+    host.connection.send(Ping())
+    assert len(host.sent()) == 1
+
+
+def test_close_forgets_what_waits(host: End) -> None:
+    """Nothing of an old session is sent in a new one, and the limits of before hello hold again."""
+    host.connection.send(Ping())
+    host.connection.open(SESSION + 1, 0)
+    assert host.sent() == []
+    assert host.connection.out_bytes_max == host.connection.in_bytes_max == FRAME_BYTES_MIN_OFFER
+
+
+def test_misuse(host: End) -> None:
+    """A wrong channel, and a message over max_frame, are errors of the caller."""
+    with pytest.raises(LocalProtocolError, match="channel 3"):
+        host.connection.send(Ping(), 3)
+    with pytest.raises(LocalProtocolError, match="max_frame"):
+        host.connection.send(Echo(data=bytes(1100)))
+    with pytest.raises(LocalProtocolError, match="sideband"):
+        Connection(Role.HOST, (LASER,))
+
+
+def test_lanes_that_both_ends_have(module: End) -> None:
+    """Without the laser on the other end, images take the sideband until the session ends."""
+    module.connection.use_lanes({LaneKind.SIDEBAND})
+    assert module.connection.image_lane is LaneKind.SIDEBAND
+    assert module.connection.session_lanes == (SIDE,)
+    module.connection.close()
+    assert module.connection.image_lane is LaneKind.OPTICAL
+    assert set(Channel.STREAM.value) == set(range(2, 15))

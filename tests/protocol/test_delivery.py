@@ -1,0 +1,229 @@
+"""How messages arrive for certain: requests once each, events in order, whatever is lost."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from laserlink.protocol.delivery import (
+    REQUEST_IDS,
+    Admission,
+    EventOverflow,
+    EventReceiver,
+    EventSender,
+    RequestClient,
+    RequestServer,
+)
+from laserlink.protocol.errors import ErrorCode, IllegalInState, LocalProtocolError
+from laserlink.protocol.limits import EVENTS_IN_FLIGHT, EVENTS_QUEUED, REQUEST_TRIES, REQUESTS_QUEUED
+from laserlink.protocol.messages.diagnostics import Echo, EchoReply, Log
+from laserlink.protocol.messages.layout import Event, Request
+from laserlink.protocol.messages.link import Counters, CountersRead, Error
+
+TIMEOUT = 30
+
+
+class Client:
+    """A request client and what it put on the wire."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.client = RequestClient(self._send, self.sent.append)
+
+    def _send(self, request: Request) -> bytes:
+        wire = bytes(request) + bytes((len(self.sent),))
+        self.sent.append(wire)
+        return wire
+
+
+def test_stop_and_wait() -> None:
+    """The second request goes out when the first is answered, and ids count up."""
+    end = Client()
+    first = end.client.submit(Echo(data=b"1"), 0, TIMEOUT)
+    second = end.client.submit(CountersRead(), 0, TIMEOUT)
+    assert (first.request_id, second.request_id) == (1, 2)
+    assert len(end.sent) == 1
+    assert end.client.answered(EchoReply(1, b"1")) == first
+    end.client.pump(5, TIMEOUT)
+    assert len(end.sent) == 2
+    assert end.client.next_deadline() == 5 + TIMEOUT
+    assert end.client.answered(Counters(2)) == second
+    assert end.client.idle
+
+
+def test_repeats_are_bit_identical_and_end() -> None:
+    """An unanswered request is sent again unchanged, at most six times in all, then handed back."""
+    end = Client()
+    request = end.client.submit(Echo(), 0, TIMEOUT)
+    assert end.client.on_deadline(TIMEOUT - 1, TIMEOUT) is None
+    assert len(end.sent) == 1
+    for turn in range(1, REQUEST_TRIES):
+        assert end.client.on_deadline(turn * TIMEOUT, TIMEOUT) is None
+    assert end.sent == end.sent[:1] * REQUEST_TRIES
+    assert end.client.on_deadline(REQUEST_TRIES * TIMEOUT, TIMEOUT) == request
+    assert end.client.idle
+    assert end.client.on_deadline(1000, TIMEOUT) is None
+
+
+def test_late_and_foreign_answers() -> None:
+    """An answer to another id is late; one of the wrong type is an offence, and the request still waits."""
+    end = Client()
+    assert end.client.answered(EchoReply(1)) is None
+    request = end.client.submit(Echo(), 0, TIMEOUT)
+    assert end.client.answered(EchoReply(0)) is None
+    with pytest.raises(IllegalInState, match="Counters"):
+        end.client.answered(Counters(1))
+    assert not end.client.idle
+    assert end.client.answered(Error(ErrorCode.TOO_HOT, request_id=1)) == request
+
+
+def test_ids_wrap_without_zero() -> None:
+    """After 65,535 comes 1: an error that answers no request has 0."""
+    client = RequestClient(lambda request: b"", lambda wire: None)
+    ids = []
+    for _ in range(REQUEST_IDS + 1):
+        request = client.submit(Echo(), 0, TIMEOUT)
+        ids.append(request.request_id)
+        client.answered(EchoReply(request.request_id))
+    assert ids[:2] == [1, 2]
+    assert ids[-3:] == [REQUEST_IDS - 1, 1, 2]
+
+
+def test_too_many_requests() -> None:
+    """Nobody means more than 64 waiting requests."""
+    end = Client()
+    for _ in range(REQUESTS_QUEUED + 1):
+        end.client.submit(Echo(), 0, TIMEOUT)
+    with pytest.raises(LocalProtocolError):
+        end.client.submit(Echo(), 0, TIMEOUT)
+    assert len(end.client.drop()) == REQUESTS_QUEUED + 1
+    assert end.client.idle
+    assert end.client.next_deadline() is None
+
+
+@pytest.mark.parametrize(
+    ("last", "next_id", "admission"),
+    [(1, 2, Admission.NEW), (1, 1, Admission.REPEAT), (2, 1, Admission.STALE), (0xFFFF, 1, Admission.NEW),
+     (1, 0xFFFF, Admission.STALE), (1, 500, Admission.NEW)],
+)  # fmt: skip
+def test_admission(last: int, next_id: int, admission: Admission) -> None:
+    """A request is new, repeated, or stale by its id alone."""
+    server = RequestServer()
+    assert server.admit(last) is Admission.NEW
+    server.answer = b"answer"
+    assert server.admit(next_id) is admission
+    assert server.answer == (b"" if admission is Admission.NEW else b"answer")
+
+
+@given(st.integers(0, 1 << 32), st.floats(0, 0.6))
+def test_each_request_is_carried_out_once(seed: int, loss: float) -> None:
+    """Over a line that loses any message, each request that is answered was carried out once, in order."""
+    chance = random.Random(seed)
+    end, server = Client(), RequestServer()
+    carried_out: list[int] = []
+    answered: list[int] = []
+    given_up = 0
+    for number in range(20):
+        end.client.submit(Echo(data=bytes((number,))), 0, TIMEOUT)
+    now = delivered = 0
+    while not end.client.idle:
+        for wire in end.sent[delivered:]:
+            request_id = int.from_bytes(wire[:2], "little")
+            if chance.random() < loss:
+                continue
+            if server.admit(request_id) is Admission.NEW:
+                carried_out.append(request_id)
+            if chance.random() >= loss and end.client.answered(EchoReply(request_id)):
+                answered.append(request_id)
+        delivered = len(end.sent)
+        now += TIMEOUT
+        given_up += end.client.on_deadline(now, TIMEOUT) is not None
+        end.client.pump(now, TIMEOUT)
+    assert carried_out == sorted(set(carried_out))
+    assert set(answered) <= set(carried_out)
+    assert len(answered) + given_up == 20
+
+
+class Events:
+    """An event sender and what it put on the wire."""
+
+    def __init__(self, first: int = 0) -> None:
+        self.next = first
+        self.sent: list[tuple[int, bytes]] = []
+        self.sender = EventSender(self._send, self._resend)
+
+    def _send(self, event: Event) -> tuple[int, bytes]:
+        sequence = self.next
+        self.next = (self.next + 1) % (1 << 32)
+        wire = sequence.to_bytes(4, "little") + bytes(event)
+        self.sent.append((sequence, wire))
+        return sequence, wire
+
+    def _resend(self, wire: bytes) -> None:
+        self.sent.append((int.from_bytes(wire[:4], "little"), wire))
+
+
+def test_event_window() -> None:
+    """Eight are in flight, 64 wait, and one more is an overflow."""
+    end = Events()
+    for _ in range(EVENTS_IN_FLIGHT + EVENTS_QUEUED):
+        end.sender.submit(Log(), 0, TIMEOUT)
+    assert len(end.sent) == EVENTS_IN_FLIGHT
+    with pytest.raises(EventOverflow):
+        end.sender.submit(Log(), 0, TIMEOUT)
+    end.sender.acknowledged(3, 7, TIMEOUT)
+    assert len(end.sent) == EVENTS_IN_FLIGHT + 3
+    assert end.sender.next_deadline() == 7 + TIMEOUT
+
+
+def test_event_resend() -> None:
+    """What is not acknowledged in time is all sent again, unchanged, until it is."""
+    end = Events()
+    for level in range(3):
+        end.sender.submit(Log(level), 0, TIMEOUT)
+    end.sender.on_deadline(TIMEOUT - 1, TIMEOUT)
+    assert len(end.sent) == 3
+    end.sender.on_deadline(TIMEOUT, TIMEOUT)
+    assert end.sent[3:] == end.sent[:3]
+    end.sender.acknowledged(2, TIMEOUT, TIMEOUT)
+    end.sender.on_deadline(2 * TIMEOUT, TIMEOUT)
+    assert end.sent[6:] == end.sent[2:3]
+    end.sender.acknowledged(3, 2 * TIMEOUT, TIMEOUT)
+    assert end.sender.next_deadline() is None
+    end.sender.on_deadline(9 * TIMEOUT, TIMEOUT)
+    assert len(end.sent) == 7
+
+
+def test_stale_acknowledgement() -> None:
+    """An acknowledgement from before takes nothing away."""
+    end = Events(100)
+    end.sender.submit(Log(), 0, TIMEOUT)
+    end.sender.acknowledged(100, 1, TIMEOUT)
+    end.sender.acknowledged(50, 1, TIMEOUT)
+    assert end.sender.next_deadline() == TIMEOUT
+
+
+@given(st.integers(0, 1 << 32), st.floats(0, 0.7), st.sampled_from([0, 0xFFFFFFFA]))
+def test_events_in_order(seed: int, loss: float, first: int) -> None:
+    """Over a line that loses anything, also across the wrap, every event arrives once and in order."""
+    chance = random.Random(seed)
+    end, receiver = Events(first), EventReceiver(first)
+    taken: list[bytes] = []
+    for number in range(30):
+        end.sender.submit(Log(number), 0, TIMEOUT)
+    now = delivered = 0
+    for _ in range(3000):
+        if end.sender.next_deadline() is None:
+            break
+        for sequence, wire in end.sent[delivered:]:
+            delivered += 1
+            if chance.random() < loss:
+                continue
+            if receiver.accept(sequence):
+                taken.append(wire[4:])
+            if chance.random() >= loss:
+                end.sender.acknowledged(receiver.expected, now, TIMEOUT)
+        now += TIMEOUT
+        end.sender.on_deadline(now, TIMEOUT)
+    assert taken == [bytes(Log(number)) for number in range(30)]

@@ -1,0 +1,139 @@
+"""`laserlink decode`: every frame explained byte by byte, and the reason for every rejection."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+from click import exceptions
+from rich.console import Console
+from rich.text import Text
+
+from laserlink.tools.explain import (
+    REASONS,
+    ExplainedBad,
+    ExplainedFrame,
+    Part,
+    bad_document,
+    explain,
+    frame_document,
+)
+from laserlink.tools.session import CommandError, Exit, Session
+
+BYTES_A_LINE = 12
+BAD_LINES = 4
+
+
+def read_source(source: str) -> bytes:
+    """The bytes of a file, of standard input (`-`), or of hexadecimal text.
+
+    A file or input that holds nothing but hexadecimal text is read as that.
+
+    Raises:
+        CommandError: no file has this name, and it is no hexadecimal text.
+    """
+    if source == "-":
+        data = sys.stdin.buffer.read()
+    elif _is_file(source):
+        data = Path(source).read_bytes()
+    else:
+        parsed = hex_bytes(source)
+        if parsed is None:
+            raise CommandError(
+                f"{source!r} is neither a file nor hexadecimal text",
+                "give a file, hexadecimal digits (spaces and 0x are skipped), or - for standard input",
+            )
+        return parsed
+    try:
+        parsed = hex_bytes(data.decode("ascii"))
+    except UnicodeDecodeError:
+        parsed = None
+    return data if parsed is None else parsed
+
+
+def _is_file(name: str) -> bool:
+    """Whether a file has this name; long hexadecimal text cannot even be asked about."""
+    try:
+        return Path(name).is_file()
+    except OSError:
+        return False
+
+
+def hex_bytes(text: str) -> bytes | None:
+    """The bytes that hexadecimal text stands for, or None when it is none."""
+    digits = text.replace(",", " ").replace(":", " ").split()
+    try:
+        return bytes.fromhex("".join(digit.removeprefix("0x").removeprefix("0X") for digit in digits))
+    except ValueError:
+        return None
+
+
+def lines_of(part: Part) -> list[str]:
+    """The bytes of a part in hexadecimal, some a line."""
+    return [part.raw[at : at + BYTES_A_LINE].hex(" ") for at in range(0, len(part.raw), BYTES_A_LINE)] or [""]
+
+
+def render_frame(console: Console, explained: ExplainedFrame) -> None:
+    """One frame: a title, then hex beside meaning."""
+    title = f"{explained.name}, {len(explained.wire)} bytes at offset {explained.offset}"
+    console.print(Text(title, style="bold green" if explained.offence is None else "bold yellow"))
+    for part in explained.parts:
+        first, *others = lines_of(part)
+        line = Text.assemble(
+            (f"{part.offset:6}  ", "dim"), (f"{first:<{3 * BYTES_A_LINE}} ", "cyan"),
+            (f"{part.field:<22} ", "bold"), f"{part.value:<18} ", (part.meaning, "dim"),
+        )  # fmt: skip
+        console.print(line, soft_wrap=True)
+        for other in others:
+            console.print(Text(f"        {other}", style="cyan"), soft_wrap=True)
+    if explained.offence is not None:
+        text = f"        refused: {explained.offence.code.name}: {explained.offence}"
+        console.print(Text(text, style="yellow"), soft_wrap=True)
+
+
+def render_bad(console: Console, explained: ExplainedBad) -> None:
+    """One run of bytes that are no frame, and what they may have been meant to be."""
+    reason = f"{explained.reason.value}: {REASONS[explained.reason]}"
+    console.print(
+        Text(f"rejected {len(explained.raw)} bytes at offset {explained.offset}: {reason}", style="bold red")
+    )
+    shown = explained.raw[: BAD_LINES * BYTES_A_LINE]
+    for at in range(0, len(shown), BYTES_A_LINE):
+        console.print(Text(f"{at:6}  {shown[at : at + BYTES_A_LINE].hex(' ')}", style="red"))
+    if len(shown) < len(explained.raw):
+        console.print(Text(f"        and {len(explained.raw) - len(shown)} more", style="dim"))
+    for diagnosis in explained.diagnoses:
+        where = explained.offset + diagnosis.offset
+        console.print(
+            Text(f"        the frame at offset {where}: {diagnosis.text}", style="yellow"), soft_wrap=True
+        )
+
+
+@click.command()
+@click.argument("source", metavar="[FILE|HEX|-]", default="-")
+@click.pass_obj
+def command(session: Session, source: str) -> None:
+    """Explain every frame byte by byte.
+
+    Reads a file, hexadecimal text, or standard input (-). Exits with 1 when anything was rejected: bytes that
+    are no frame, or an intact frame that is illegal anywhere.
+    """
+    found = list(explain(read_source(source)))
+    frames = [item for item in found if isinstance(item, ExplainedFrame)]
+    rejected = [item for item in found if isinstance(item, ExplainedBad)]
+    document: dict[str, Any] = {
+        "frames": [frame_document(item) for item in frames],
+        "rejected": [bad_document(item) for item in rejected],
+    }
+
+    def render(console: Console) -> None:
+        for item in found:
+            if isinstance(item, ExplainedFrame):
+                render_frame(console, item)
+            else:
+                render_bad(console, item)
+        console.print(f"{len(frames)} frames, {len(rejected)} runs of bytes rejected", style="bold")
+
+    session.emit(document, render)
+    if rejected or any(item.offence is not None for item in frames):
+        raise exceptions.Exit(Exit.FINDING)

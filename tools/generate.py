@@ -1,0 +1,31 @@
+"""Everything that is made from the declarations: which file, and what writes it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from laserlink.tools import vectors, wire_format
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "docs/wire-format.md": wire_format.render,
+    "tests/vectors/frames.json": lambda: vectors.render(vectors.frames()),
+    "tests/vectors/bad-frames.json": lambda: vectors.render(vectors.bad_frames()),
+    "tests/vectors/streams.json": lambda: vectors.render(vectors.streams()),
+    "tests/vectors/payloads.json": lambda: vectors.render(vectors.payloads()),
+}
+
+
+def generate(root: Path, check: bool) -> list[Path]:
+    """Write every file below `root` that differs from what the declarations say; which ones.
+
+    With `check` nothing is written, and the files that differ (or are missing) are named.
+    """
+    changed = []
+    for name, make in GENERATED.items():
+        path, content = root / name, make().encode()
+        if path.is_file() and path.read_bytes() == content:
+            continue
+        changed.append(path)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    return changed
