@@ -1,0 +1,93 @@
+# LaserLink: `make demo` shows it, `make test` proves it. Everything lives in .venv; nothing else is touched.
+#
+# The install is a normal one, not an editable one: mypy and import-linter do not see through the latter.
+# It is repeated whenever a source has changed, without the network.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+FOLDERS := cext protocol firmware_model host_driver tools
+SOURCES := setup.py pyproject.toml $(shell find $(FOLDERS) -type f \
+	\( -name '*.py' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.h' -o -name '*.toml' -o -name py.typed \) | LC_ALL=C sort)
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint install install-dev check clean FORCE
+
+help:
+	@echo 'make demo     a virtual camera module: attach, stream, save a picture (first run: a minute or two)'
+	@echo 'make test     all tests; PYTEST_ARGS="..." goes to pytest'
+	@echo 'make lint     ruff, mypy --strict and the layer rules alone'
+	@echo 'make install  the command line, as $(BIN)/laserlink'
+	@echo 'make clean    remove $(VENV) and everything built'
+	@echo 'PYTHON=...    which Python to build $(VENV) with (3.11 or later; now $(PYTHON))'
+
+demo: install
+	$(BIN)/laserlink demo
+
+test: install-dev
+	$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+
+lint: install-dev
+	$(BIN)/pytest $(PYTEST_ARGS) tests/test_lint.py tests/test_tidy.py
+
+install: $(VENV)/.installed
+
+install-dev: $(VENV)/.installed $(VENV)/.dev-tools
+
+clean:
+	rm -rf $(VENV) build dist laserlink.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.import_linter_cache cext/_kernels.c cext/_kernels.html cext/*.so
+	find $(FOLDERS) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Says in one line what Debian or Ubuntu must install, and stops.
+check:
+	@missing=''; \
+	if ! command -v "$(PYTHON)" >/dev/null; then \
+		missing='python3 python3-venv python3-dev'; \
+	elif ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+		echo "LaserLink needs Python 3.11 or later; $(PYTHON) is $$("$(PYTHON)" -V)."; \
+		echo "    sudo apt install python3.11 python3.11-venv python3.11-dev && make PYTHON=python3.11"; \
+		exit 1; \
+	else \
+		package=$$("$(PYTHON)" -c 'import sys; print("python%d.%d" % sys.version_info[:2])'); \
+		[ "$(PYTHON)" = python3 ] && package=python3; \
+		"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing $$package-venv"; \
+		include=$$("$(PYTHON)" -c 'import sysconfig; print(sysconfig.get_path("include"))'); \
+		[ -f "$$include/Python.h" ] || missing="$$missing $$package-dev"; \
+	fi; \
+	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	if [ -n "$$missing" ]; then \
+		echo "Something is missing. Install it, then run make again:"; \
+		echo "    sudo apt install" $$missing; \
+		exit 1; \
+	fi
+
+$(BIN)/python:
+	@$(MAKE) --no-print-directory check
+	"$(PYTHON)" -m venv $(VENV)
+
+# pip reads lists of requirements from files only. What the build needs stays in the environment, so that
+# a later build needs no network.
+LIST = $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))$(1), sep="\n")' > $@
+
+$(VENV)/.build-tools: pyproject.toml | $(BIN)/python
+	@$(call LIST,["build-system"]["requires"])
+	$(PIP) install -r $@
+
+$(VENV)/.dev-tools: pyproject.toml | $(BIN)/python
+	@$(call LIST,["project"]["optional-dependencies"]["dev"])
+	$(PIP) install -r $@
+
+# A file that is gone must lead to a new install as well: its name leaves this list.
+$(VENV)/.sources: FORCE | $(BIN)/python
+	@printf '%s\n' $(SOURCES) | cmp -s - $@ || printf '%s\n' $(SOURCES) > $@
+
+# setuptools puts whatever lies in build/lib into the wheel, also modules that are gone. The compiled kernel
+# may stay: it is built again when its sources are newer.
+$(VENV)/.installed: $(SOURCES) $(VENV)/.sources $(VENV)/.build-tools
+	@if [ -d build ]; then find build -path 'build/lib*' -type f ! -name '*.so' -delete; fi
+	$(PIP) install --no-build-isolation .
+	@touch $@
