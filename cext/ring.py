@@ -269,6 +269,11 @@ class RingProducer(Ring):
     def _ready_bytes(self) -> int:
         return self._data_bytes - self._used(self._done, self._words.load(_AT_TAIL))
 
+    @property
+    def free_bytes(self) -> int:
+        """Bytes that may be written, before and behind the wrap together."""
+        return self._ready_bytes()
+
     def space(self) -> memoryview:
         """The contiguous bytes that may be written, maybe only up to the wrap; empty when it is full."""
         return self._offer(self._ready_bytes())

@@ -9,18 +9,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from laserlink.firmware_model.bulk import Update
-from laserlink.firmware_model.controls import ControlStore
+from laserlink.firmware_model.controls import ROOM_TEMPERATURE_C, SENSOR_TEMPERATURE, ControlStore
 from laserlink.firmware_model.identity import descriptor_of, is_last_part, part_of
 from laserlink.firmware_model.power import PowerSink
 from laserlink.firmware_model.profile import Profile
 from laserlink.firmware_model.stream import Streams
+from laserlink.firmware_model.thermal import level_of
 from laserlink.firmware_model.timing import ModuleTimer
-from laserlink.protocol import prbs
+from laserlink.firmware_model.training import Pattern
 from laserlink.protocol.connection import Connection, Counters, Role
 from laserlink.protocol.delivery import EventOverflow, EventSender, RequestServer
 from laserlink.protocol.errors import TooHot, UnsupportedVersion, WrongLane
-from laserlink.protocol.frame import OVERHEAD_BYTES, VERSION
-from laserlink.protocol.limits import FRAME_BYTES_MAX, FRAME_BYTES_MIN_OFFER, RECOVERIES_MAX, TO_MODULE_BYTES_MAX
+from laserlink.protocol.frame import VERSION
+from laserlink.protocol.limits import (
+    ERROR_TEXT_BYTES_MAX,
+    FRAME_BYTES_MAX,
+    FRAME_BYTES_MIN_OFFER,
+    RECOVERIES_MAX,
+    TO_MODULE_BYTES_MAX,
+)
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Event
 from laserlink.protocol.states import (
@@ -41,7 +48,6 @@ from laserlink.protocol.timers import (
     LINE_TIME_PER_FRAME_NS,
     NS_PER_MS,
     NS_PER_S,
-    NS_PER_US,
     RECOVERY_WINDOW_NS,
     RESPONSE_NS,
     TRAINING_MAX_NS,
@@ -52,8 +58,6 @@ FEATURES = link.Features.RESEND | link.Features.UPDATE | link.Features.FILES
 
 # States in which the laser may shine, when the rest of the interlock holds.
 LIT_STATES = frozenset({S.TRAINING, S.IDENTIFYING, S.READY, S.STREAMING})
-# A frame of the pattern every quarter of a millisecond: 40 frames, 1.3 million bits, in the shortest training.
-TRAINING_FRAME_NS = 250 * NS_PER_US
 FAULT_CODE_OF = {"too many recoveries": 1, "events overflow": 3}
 SELF_TEST_FAULT = 2
 LOG_LINES_MAX = 64
@@ -82,6 +86,7 @@ class Actions:
         self.state = S.DETACHED
         self.now = 0
         self.contact = False
+        self.celsius = ROOM_TEMPERATURE_C
         self.connection = Connection(Role.MODULE, lanes)
         self._first_sequence = first_sequence
         self.boot_count = 0
@@ -90,6 +95,7 @@ class Actions:
         self._recoveries: deque[int] = deque(maxlen=RECOVERIES_MAX)
         self.recovery_count = 0
         self._log: deque[str] = deque(maxlen=LOG_LINES_MAX)
+        self._was_lit = False
         self._renew()
 
     def _renew(self) -> None:
@@ -102,6 +108,7 @@ class Actions:
         self.controls = ControlStore(self.profile)
         self.streams = Streams(self.connection, self.profile, self.power, self.controls)
         self.temperature = TemperatureLevel.NORMAL
+        self._feel_again()
         self.booting = False
         self.booted_ns = 0
         self.fault_text = ""
@@ -111,14 +118,25 @@ class Actions:
         """Everything that a new session forgets."""
         self.request_server = RequestServer()
         self.event_sender = EventSender(self._send_event, self.connection.resend)
+        self.overflowed = False
         self.hello_session = 0
         self.hello_wire = b""
         self.identified = False
-        self.training_due_ns: int | None = None
+        self.pattern = Pattern()
         self._descriptor = b""
         self._update: Update | None = None
         self.streams.reset()
         self.power.end()
+
+    def _feel_again(self) -> None:
+        """The temperature is the world's: neither power-off nor a restart makes a module cooler."""
+        self.controls.values[SENSOR_TEMPERATURE] = self.celsius
+        self.temperature = level_of(self.celsius, self.temperature)
+        self.streams.warm = self.temperature is not TemperatureLevel.NORMAL
+
+    def _clear_timers(self) -> None:
+        """All but the one that says that the contact is open: nothing that happens meanwhile closes it."""
+        self.timers.cancel(*(timer for timer in ModuleTimer if timer is not ModuleTimer.DETACH))
 
     # --- the interlock ---
 
@@ -148,6 +166,15 @@ class Actions:
         one = self.connection.extended(KEEP_ALIVE_NS, LaneKind.SIDEBAND, self.connection.in_bytes_max)
         return KEEP_ALIVES_MISSED_MAX * one
 
+    def watch_light(self) -> None:
+        """The laser went on: somebody must confirm it soon. It went off: nobody need."""
+        lit = self.laser
+        if lit and not self._was_lit:
+            self.timers.set(ModuleTimer.LIGHT, self.now + LIGHT_CONFIRM_NS)
+        elif not lit:
+            self.timers.cancel(ModuleTimer.LIGHT)
+        self._was_lit = lit
+
     def heard_ping(self, sees_light: bool) -> None:
         """A keep-alive came; light that it does not confirm goes out."""
         self.timers.set(ModuleTimer.SILENCE, self.now + self.silence_ns)
@@ -175,9 +202,16 @@ class Actions:
         return frame.sequence, wire
 
     def tell(self, event: Event) -> None:
-        """Send an event, in order and for certain, when there is a session to send it in."""
-        if self.connection.session and self.state is not S.POWERED:
+        """Send an event, in order and for certain, when there is a session to send it in.
+
+        One too many is a fault, but not in the middle of a step: the machine looks at `overflowed` after it.
+        """
+        if not self.connection.session or self.state in (S.POWERED, S.FAULT):
+            return
+        try:
             self.event_sender.submit(event, self.now, self.response_ns)
+        except EventOverflow:
+            self.overflowed = True
 
     def tell_control_changed(self, value: control.ControlValue) -> None:
         self.tell(control.ControlChanged(self.controls.set_id, value.id, value.type, value.value))
@@ -212,12 +246,15 @@ class Actions:
         self.boot_count += 1
         self.booting = True
         self.booted_ns = self.now
-        self.timers.clear()
+        self.controls.reset()
+        self._feel_again()
+        self._clear_timers()
         self.timers.set(ModuleTimer.BOOT, self.now + self.profile.timing.boot_ms * NS_PER_MS)
 
     def do_begin_beacons(self, message: None) -> None:
         self.connection.close()
         self.connection.reset_lanes()
+        self._renew_session()
         self.booting = False
         self.log("booted")
         self.send_beacon()
@@ -229,17 +266,16 @@ class Actions:
         self._renew()
 
     def do_latch(self, message: None) -> None:
-        """Dark, at most 100 mA, until removal. The event still goes out, then beacons say it."""
+        """Dark, at most 100 mA, until removal. One event goes out, then beacons say it."""
         self.log(f"fault: {self.fault_text}")
         self.streams.end_all()
         self.power.end()
         if self.connection.session:
-            try:
-                code = FAULT_CODE_OF.get(self.fault_text, SELF_TEST_FAULT)
-                self.event_sender.submit(link.FaultEvent(code, self.fault_text[:80]), self.now, self.response_ns)
-            except EventOverflow:
-                self.log("the fault could not be told")
-        self.timers.clear()
+            code = FAULT_CODE_OF.get(self.fault_text, SELF_TEST_FAULT)
+            text = self.fault_text.encode()[:ERROR_TEXT_BYTES_MAX].decode(errors="ignore")
+            self.connection.send(link.FaultEvent(code, text))
+        self.event_sender = EventSender(self._send_event, self.connection.resend)
+        self._clear_timers()
         self.timers.set(ModuleTimer.BEACON, self.now + BEACON_NS)
 
     def do_restart(self, request: link.Reset) -> link.ResetReply:
@@ -255,7 +291,7 @@ class Actions:
         self.timers.set(ModuleTimer.BEACON, self.now)
 
     def _end_session(self) -> None:
-        self.timers.clear()
+        self._clear_timers()
         self.connection.close()
         self._renew_session()
 
@@ -313,11 +349,19 @@ class Actions:
 
     def do_begin_contract(self, request: power.PowerReady) -> power.PowerStatus:
         self.power.begin()
-        self.streams.sensor_ready_ns = self.now + self.profile.timing.sensor_power_up_ms * NS_PER_MS
+        self._power_sensor()
+        self.adjust_streams()
         return self._power_status(request.request_id)
 
+    def _power_sensor(self) -> None:
+        self.streams.sensor_ready_ns = self.now + self.profile.timing.sensor_power_up_ms * NS_PER_MS
+
     def do_derate(self, request: power.PowerDerate) -> power.PowerStatus:
+        """A limit that covers a stream; the sensor comes back when the one before did not."""
+        was_on = self.power.sensor_on
         self.power.derate(request.limit_ma)
+        if not was_on:
+            self._power_sensor()
         self.adjust_streams()
         return self._power_status(request.request_id)
 
@@ -348,28 +392,12 @@ class Actions:
             raise WrongLane(f"images take the {self.connection.image_lane.name.lower()} lane", request.lane)
         limit = self.connection.extended(TRAINING_MAX_NS, self.connection.image_lane)
         self.timers.set(ModuleTimer.TRAINING, self.now + limit)
-        if self.connection.image_lane is LaneKind.OPTICAL:
-            self.timers.set(ModuleTimer.LIGHT, self.now + LIGHT_CONFIRM_NS)
-        self.training_due_ns = self.now
+        self.pattern.begin(self.now)
         return diagnostics.TrainStarted(request.request_id, request.lane)
-
-    def fill_training(self, out: memoryview) -> int:
-        """Write frames of the pattern that are due, at most one; how many bytes."""
-        if self.training_due_ns is None or self.now < self.training_due_ns:
-            return 0
-        if len(out) < self.connection.out_bytes_max:
-            return 0
-        sequence = self.connection.peek_sequence(0)
-        pattern = prbs.pattern(sequence, self.connection.out_bytes_max - OVERHEAD_BYTES)
-        wire = bytes(self.connection.frame(diagnostics.Prbs31(pattern)))
-        out[: len(wire)] = wire
-        self.connection.counters.bytes_sent += len(wire)
-        self.training_due_ns = self.now + TRAINING_FRAME_NS
-        return len(wire)
 
     def _training_status(self, request: diagnostics.TrainResult) -> diagnostics.TrainStatus:
         self.timers.cancel(ModuleTimer.TRAINING)
-        self.training_due_ns = None
+        self.pattern.end()
         self.log(f"trained: {request.seating.name.lower()}, {request.bit_errors} of {request.bits} bits wrong")
         return diagnostics.TrainStatus(request.request_id, int(bool(self.streams.active_channels)))
 
@@ -385,7 +413,7 @@ class Actions:
     def _darken(self, cause: LaserOff) -> None:
         """The state that follows is dark; say why it went out."""
         self.timers.cancel(ModuleTimer.TRAINING, ModuleTimer.LIGHT)
-        self.training_due_ns = None
+        self.pattern.end()
         self.connection.forget_queue(LaneKind.OPTICAL)
         self.log(f"dark: {cause.name.lower()}")
         self.tell(power.LaserOffEvent(cause))
@@ -433,10 +461,14 @@ class Actions:
         return self.do_send_descriptor(request)
 
     def do_start_stream(self, request: image.StreamStart) -> image.StreamStarted:
-        return self.streams.start(request, self.now)
+        started = self.streams.start(request, self.now)
+        self.adjust_streams()
+        return started
 
     def do_stop_stream(self, request: image.StreamStop) -> image.StreamStopped:
-        return image.StreamStopped(request.request_id, request.channel, self.streams.stop(request.channel))
+        images = self.streams.stop(request.channel)
+        self.adjust_streams()
+        return image.StreamStopped(request.request_id, request.channel, images)
 
     def do_begin_update(self, request: bulk.UpdateBegin) -> bulk.UpdateStatus:
         self._update = Update(request)

@@ -81,7 +81,13 @@ class ControlStore:
 
     def __init__(self, profile: Profile) -> None:
         self.controls = {control.id: control for control in controls_of(profile)}
-        self.values: dict[int, Value] = {control.id: control.default for control in self.controls.values()}
+        self.values: dict[int, Value] = {}
+        self.set_id = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """The values after boot."""
+        self.values.update({control.id: control.default for control in self.controls.values()})
         self.set_id = 0
 
     def _control(self, control_id: int) -> Control:

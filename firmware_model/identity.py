@@ -1,7 +1,7 @@
 """The module's descriptor, made from its profile, and handed out in parts."""
 
-from laserlink.firmware_model.profile import Mode, Profile
 from laserlink.firmware_model.power import PowerSink
+from laserlink.firmware_model.profile import Mode, Profile
 from laserlink.protocol.errors import OutOfBounds
 from laserlink.protocol.frame import OVERHEAD_BYTES
 from laserlink.protocol.messages.identity import COLOUR_SCALE, Descriptor, DescriptorPart, SensorMode

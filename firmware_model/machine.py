@@ -22,9 +22,10 @@ from laserlink.firmware_model.profile import Profile
 from laserlink.firmware_model.services import SERVICES
 from laserlink.firmware_model.stream import ImageReady
 from laserlink.firmware_model.table import TABLE, Input
+from laserlink.firmware_model.thermal import level_of
 from laserlink.firmware_model.timing import ModuleTimer
 from laserlink.protocol.connection import Received
-from laserlink.protocol.delivery import Admission, EventOverflow
+from laserlink.protocol.delivery import Admission
 from laserlink.protocol.errors import IllegalInState, RemoteProtocolError
 from laserlink.protocol.messages import bulk, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Record, Reply, Request
@@ -73,13 +74,6 @@ class ModuleOutputs:
     sensor: bool
     draw_ma: int
     limit_ma: int
-
-
-class Hysteresis(Enum):
-    """Temperature thresholds in degrees Celsius: up at the first, down at the second."""
-
-    WARM = (60.0, 55.0)
-    HOT = (75.0, 68.0)
 
 
 # Messages that are always the same input; the others are told apart in `_input_of`.
@@ -142,7 +136,8 @@ class Module(Actions):
         if self.state is S.DETACHED or self.booting:
             return
         for received in self.connection.receive(lane, data, now, self._get_state):
-            self._handle(received)
+            if not self.booting:
+                self._handle(received)
         self._advance()
 
     def data_to_send(self, lane: LaneKind, now: int) -> bytes:
@@ -160,7 +155,7 @@ class Module(Actions):
         if lane not in self.connection.lanes or lane is not self.connection.image_lane or not self.shining:
             return 0
         if self.state is S.TRAINING:
-            return self.fill_training(buffer)
+            return self.pattern.fill(self.connection, buffer, now)
         if self.state is not S.STREAMING and not (self.state is S.READY and self.identified):
             return 0
         written = self.streams.fill(buffer, now)
@@ -179,7 +174,7 @@ class Module(Actions):
             self.connection.next_deadline(),
             self.event_sender.next_deadline(),
             self.streams.next_deadline(now, lit=self.state is S.STREAMING and self.shining),
-            self.training_due_ns if self.state is S.TRAINING else None,
+            self.pattern.next_ns(now) if self.state is S.TRAINING else None,
         ]
         return min((at for at in due if at is not None), default=None)
 
@@ -201,7 +196,7 @@ class Module(Actions):
         """What the module does to the world now; the interlock is worked out at every look."""
         draw = self.power.draw_ma(laser=self.laser, gbps=self.streams.gbps if self.laser else 0.0)
         powered = self.state is not S.DETACHED
-        return ModuleOutputs(self.laser, self.power.contracted, draw * powered, self.power.limit_ma * powered)
+        return ModuleOutputs(self.laser, self.power.sensor_on, draw * powered, self.power.limit_ma * powered)
 
     # --- inputs ---
 
@@ -224,8 +219,7 @@ class Module(Actions):
     def _after_step(self) -> None:
         if self.state is S.READY or (self.state is S.CONTRACTED and self.identified):
             self.timers.cancel(ModuleTimer.ATTACH)
-        if not self.laser:
-            self.timers.cancel(ModuleTimer.LIGHT)
+        self.watch_light()
 
     def _expire(self, happening: Input) -> None:
         if happening is Input.SILENT and self.too_many_recoveries():
@@ -244,8 +238,9 @@ class Module(Actions):
             self._step(Input.POWER_UP)
 
     def _feel(self, celsius: float) -> None:
+        self.celsius = celsius
         self.controls.values[SENSOR_TEMPERATURE] = celsius
-        level = self._level(celsius)
+        level = level_of(celsius, self.temperature)
         if level is self.temperature:
             return
         self.temperature = level
@@ -255,12 +250,6 @@ class Module(Actions):
         self.tell(TemperatureEvent(level, round(celsius * 100)))
         self.adjust_streams()
 
-    def _level(self, celsius: float) -> TemperatureLevel:
-        (warm_up, warm_down), (hot_up, hot_down) = Hysteresis.WARM.value, Hysteresis.HOT.value
-        hot = celsius >= (hot_down if self.temperature is TemperatureLevel.HOT else hot_up)
-        warm = celsius >= (warm_up if self.temperature is TemperatureLevel.NORMAL else warm_down)
-        return TemperatureLevel.HOT if hot else TemperatureLevel.WARM if warm else TemperatureLevel.NORMAL
-
     def _turn_ring(self, dioptres: float) -> None:
         value = self.controls.turn_ring(dioptres)
         self.tell_control_changed(value)
@@ -269,10 +258,18 @@ class Module(Actions):
         """Let streams go on, and tell when they are done."""
         lit = self.state is S.STREAMING and self.shining
         self._events.extend(self.streams.advance(self.now, lit=lit))
-        for channel, images in self.streams.take_finished():
+        finished = self.streams.take_finished()
+        for channel, images in finished:
             self.tell(image.StreamEnded(channel, images=images))
+        if finished:
+            self.adjust_streams()
         if self.state is S.STREAMING and not self.streams.active_channels:
             self._step(Input.STREAMS_DONE)
+        if self.overflowed:
+            self.overflowed = False
+            self.fault_text = "events overflow"
+            self._step(Input.BROKEN)
+        self.watch_light()
         self._events.extend(self.take_installed())
 
     # --- messages ---
@@ -291,8 +288,6 @@ class Module(Actions):
             SERVICES[type(message)](self, received, message)
         except RemoteProtocolError as error:
             self.connection.offend(received.frame, error, self.now)
-        except EventOverflow:
-            self._overflow()
 
     def _hello(self, received: Received, hello: link.Hello) -> None:
         """The same session again is answered again; another one resets everything."""
@@ -321,19 +316,14 @@ class Module(Actions):
         except RemoteProtocolError as error:
             self.connection.counters.offences[error.code.name] += 1
             answer = self.connection.error_message(received.frame, error, request.request_id)
-        except EventOverflow:
-            self._overflow()
-            return
         self.request_server.answer = self.connection.send(answer)
 
     def _carry_out(self, received: Received, request: Request) -> Reply:
+        if self.state not in received.row.states:
+            raise IllegalInState(f"{type(request).__name__} in state {self.state.name.lower()}", self.state)
         service = SERVICES.get(type(request))
         reply: Reply = service(self, received, request) if service else self._step(self._input_of(request), request)
         return reply
-
-    def _overflow(self) -> None:
-        self.fault_text = "events overflow"
-        self._step(Input.BROKEN)
 
     def _input_of(self, request: Request) -> Input:
         """Which input a request is, given what the module knows besides its state."""

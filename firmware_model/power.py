@@ -8,6 +8,8 @@ from laserlink.protocol.messages.power import PowerOffer, PowerRequest, PowerSta
 from laserlink.protocol.states import PowerPhase
 
 DEFAULT_MA = 100
+# What a lane without a rate is taken for: as fast as the laser.
+UNRATED_GBPS = 10.0
 
 
 class PowerSink:
@@ -19,7 +21,7 @@ class PowerSink:
     def __init__(self, power: Power, line_rate_bps: int, *, has_laser: bool) -> None:
         self._power = power
         self._laser_ma = power.laser_ma if has_laser else 0
-        self._full_gbps = line_rate_bps / 1e9
+        self._full_gbps = line_rate_bps / 1e9 or UNRATED_GBPS
         self.phase = PowerPhase.DEFAULT
         self._offered_ma = 0
         self.limit_ma = DEFAULT_MA
@@ -27,6 +29,11 @@ class PowerSink:
     @property
     def contracted(self) -> bool:
         return self.phase is PowerPhase.CONTRACTED
+
+    @property
+    def sensor_on(self) -> bool:
+        """Whether the sensor is powered: under a contract whose limit leaves something for a stream."""
+        return self.contracted and self.covers_stream(self.limit_ma)
 
     @property
     def reserve_ma(self) -> int:
@@ -40,13 +47,15 @@ class PowerSink:
     def stream_ma(self, gbps: float) -> int:
         """What a stream of so many gigabits a second draws, all in all."""
         dynamic = self._power.readout_ma_per_gbps * gbps
-        return round(self._power.idle_ma + self._power.sensor_on_ma + self._laser_ma + dynamic)
+        return math.ceil(self._power.idle_ma + self._power.sensor_on_ma + self._laser_ma + dynamic)
 
     def draw_ma(self, *, laser: bool, gbps: float) -> int:
         """What is drawn now."""
         if not self.contracted:
             return self._power.idle_ma
         lit = self._laser_ma if laser else 0
+        if not self.sensor_on:
+            return self._power.idle_ma + lit
         return round(self._power.idle_ma + self._power.sensor_on_ma + lit + self._power.readout_ma_per_gbps * gbps)
 
     def request(self, request_id: int, offers: tuple[PowerOffer, ...]) -> PowerRequest:
@@ -80,7 +89,8 @@ class PowerSink:
         self.limit_ma = DEFAULT_MA
 
     def derate(self, limit_ma: int) -> None:
-        self.limit_ma = min(limit_ma, self._offered_ma)
+        """A lower limit, or a higher one up to the contract; never under what any seated module gets."""
+        self.limit_ma = max(DEFAULT_MA, min(limit_ma, self._offered_ma))
 
     def covers_stream(self, limit_ma: int) -> bool:
         """Whether a limit leaves anything for a stream, however slow."""

@@ -8,13 +8,10 @@ any part of it is sent again, bit-identical, when the host asks.
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from laserlink.firmware_model.controls import ANALOGUE_GAIN, EXPOSURE_TIME, TEST_PATTERN_MODE, ControlStore
 from laserlink.firmware_model.identity import readout_us
+from laserlink.firmware_model.job import ExposureWanted, ImageReady, Job, PackedImage
 from laserlink.firmware_model.power import PowerSink
 from laserlink.firmware_model.profile import Mode, Profile
 from laserlink.firmware_model.sensor import ExposureRequest
@@ -32,7 +29,7 @@ from laserlink.protocol.errors import (
 )
 from laserlink.protocol.frame import OVERHEAD_BYTES, sequence_is_newer
 from laserlink.protocol.image_layout import DATA_PREFIX_BYTES, ImageLayout
-from laserlink.protocol.limits import IMAGES_IN_FLIGHT
+from laserlink.protocol.limits import IMAGES_IN_FLIGHT, RESEND_RANGES_MAX, RESEND_TRIES
 from laserlink.protocol.messages.image import (
     ImageDigests,
     ImageGone,
@@ -49,82 +46,11 @@ from laserlink.protocol.messages.image import (
 from laserlink.protocol.states import BITS_PER_BYTE
 from laserlink.protocol.timers import NS_PER_S, NS_PER_US, RETENTION_NS
 
-# A sensor hands over lines in blocks; 64 of them keep the number of wake-ups per image small.
-READOUT_BLOCKS = 64
+__all__ = ["REPEATS_MAX", "ExposureWanted", "ImageReady", "PackedImage", "Stream", "Streams"]
+
+# Parts of images that may wait to be sent again: 16 ranges at once, five times, of two images.
+REPEATS_MAX = (RESEND_RANGES_MAX + 2) * RESEND_TRIES * IMAGES_IN_FLIGHT
 WARM_SLOWDOWN = 2
-
-
-@dataclass(frozen=True)
-class PackedImage:
-    """The packed bytes of an image and the digests of its strips. Never changes, so never copied."""
-
-    data: NDArray[np.uint8]
-    digests: tuple[int, ...]
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "PackedImage":
-        return self
-
-    @classmethod
-    def of(cls, pixels: NDArray[np.uint16], layout: ImageLayout) -> "PackedImage":
-        """Pack a picture, shape (height, width), and digest it: what the sensor does as it reads out."""
-        packed = _accel.pack(pixels.reshape(-1), layout.bits)
-        return cls(packed, tuple(_accel.strip_digests(packed, layout.strip_bytes)))
-
-
-@dataclass(frozen=True)
-class ExposureWanted:
-    """Event: the shutter opens now. The shell answers with `ImageReady` when it has the pixels."""
-
-    channel: int
-    image_id: int
-    request: ExposureRequest
-    layout: ImageLayout
-
-
-@dataclass(frozen=True)
-class ImageReady:
-    """Input: the pixels of an exposure that was wanted."""
-
-    channel: int
-    image_id: int
-    image: PackedImage
-
-
-@dataclass
-class Job:
-    """One image on its way: when it was exposed, which sequences it takes, how far it was sent."""
-
-    layout: ImageLayout
-    start: ImageStart
-    first_sequence: int
-    exposed_ns: int
-    readout_ns: int
-    image: PackedImage | None = None
-    next_frame: int = 0
-    expires_ns: int = 0
-
-    def frames_ready(self, now: int) -> int:
-        """How many of the image's frames could be sent by now."""
-        if self.image is None or now < self.exposed_ns:
-            return 0
-        elapsed = now - self.exposed_ns
-        if elapsed >= self.readout_ns:
-            return self.layout.frames
-        block = elapsed * READOUT_BLOCKS // self.readout_ns
-        return 1 + self.layout.chunks * block // READOUT_BLOCKS
-
-    def next_ready_ns(self, now: int) -> int | None:
-        """When frames become ready; None when some wait to be taken already, or the pixels are missing."""
-        if self.image is None or self.frames_ready(now) > self.next_frame:
-            return None
-        if now < self.exposed_ns:
-            return self.exposed_ns
-        block = max(0, now - self.exposed_ns) * READOUT_BLOCKS // self.readout_ns + 1 if self.readout_ns else 1
-        return self.exposed_ns + min(self.readout_ns, -(-block * self.readout_ns // READOUT_BLOCKS))
-
-    @property
-    def sent(self) -> bool:
-        return self.next_frame >= self.layout.frames
 
 
 @dataclass
@@ -174,7 +100,7 @@ class Streams:
     # --- what the host asks ---
 
     def configure(self, message: StreamConfigure) -> StreamConfigured:
-        """Raises UnknownStream, UnknownMode, ValueOutOfRange or PowerBudget; the stream then stays as it was."""
+        """UnknownStream, UnknownMode, ValueOutOfRange or PowerBudget; the stream then stays as it was."""
         if message.channel not in Channel.STREAM.value:
             raise UnknownStream(f"images take channels 2 to 14, not {message.channel}", message.channel)
         old = self._streams.get(message.channel)
@@ -211,17 +137,18 @@ class Streams:
             and message.y + height <= mode.height
         )
         if not legal:
-            text = f"a region of {width}x{height} at ({message.x}, {message.y}) is not in {mode.width}x{mode.height}"
+            text = f"{width}x{height} at ({message.x}, {message.y}) is no region of {mode.width}x{mode.height}"
             raise ValueOutOfRange(text, message.width)
         return message.x, message.y, width, height
 
     def _interval_ns(self, mode: Mode, layout: ImageLayout) -> int:
-        """From one image to the next: what the sensor, the lane and the contract allow."""
+        """From one image to the next: what the sensor, and a fair share of lane and contract, allow."""
         offer = self._connection.lanes[self._connection.image_lane]
         wire_bits = (layout.coded_bytes + layout.frames * (OVERHEAD_BYTES + DATA_PREFIX_BYTES)) * BITS_PER_BYTE[offer.coding]
         line_ns = wire_bits * NS_PER_S // offer.rate_bps if offer.rate_bps else 0
         power_ns = self._power.interval_ns(layout.coded_bytes * 8)
-        slowest = max(mode.frame_duration_us * NS_PER_US, line_ns, power_ns)
+        sharers = max(1, len(self.active_channels))
+        slowest = max(mode.frame_duration_us * NS_PER_US, sharers * line_ns, sharers * power_ns)
         return slowest * WARM_SLOWDOWN if self.warm else slowest
 
     def start(self, message: StreamStart, now: int) -> StreamStarted:
@@ -243,6 +170,7 @@ class Streams:
         stream = self._stream(channel)
         stream.active = False
         stream.jobs.clear()
+        stream.repeats.clear()
         return stream.images_sent
 
     def _next_image_id(self, channel: int) -> int:
@@ -260,13 +188,15 @@ class Streams:
             stream.credit = sequence
 
     def resend(self, channel: int, message: Resend, now: int) -> None:
-        """Queue parts of a kept image again. Raises LimitExceeded or OutOfBounds and then sends none of it."""
+        """Queue parts of a kept image again. LimitExceeded or OutOfBounds: none of it is sent."""
         stream = self._stream(channel)
         job = stream.find(message.image_id)
         if job is None:
-            self._connection.send(ImageGone(message.image_id), channel)
+            # What is still to be exposed comes by itself; of what is over, the host must know.
+            if not sequence_is_newer(message.image_id, self._image_ids.get(channel, 0)):
+                self._connection.send(ImageGone(message.image_id), channel)
             return
-        wanted = [span for item in message.ranges if (span := self._chunks_of(job.layout, item.offset, item.length))]
+        wanted = [self._chunks_of(job.layout, item.offset, item.length) for item in message.ranges]
         allowed = max(1, -(-job.layout.chunks // 4))
         asked = sum(count for _, count in wanted)
         if asked > allowed:
@@ -276,6 +206,8 @@ class Streams:
             frames.insert(0, (0, 1))
         if message.wanted & Wanted.DIGESTS:
             frames.append((1 + job.layout.chunks, job.layout.digest_frames))
+        if len(stream.repeats) + len(frames) > REPEATS_MAX:
+            raise LimitExceeded(f"{len(stream.repeats)} parts wait to be sent again already", len(stream.repeats))
         # What was not sent yet comes by itself; what waits to be repeated already is not queued twice.
         for first, count in frames:
             span = (job, first, min(count, job.next_frame - first))
@@ -302,7 +234,7 @@ class Streams:
                 gone = stream.kept.popleft()
                 stream.repeats = deque(item for item in stream.repeats if item[0] is not gone)
             while lit and self._may_expose(stream) and now >= self._exposure_due_ns(stream):
-                yield self._expose(stream, self._exposure_due_ns(stream))
+                yield self._expose(stream, now)
 
     def _may_expose(self, stream: Stream) -> bool:
         if not stream.active or len(stream.jobs) >= IMAGES_IN_FLIGHT or not (stream.endless or stream.remaining):
@@ -330,7 +262,10 @@ class Streams:
         first_sequence = self._connection.reserve(stream.channel, layout.frames)
         readout_ns = readout_us(self._profile, stream.mode) * NS_PER_US * layout.height // stream.mode.height
         stream.jobs.append(Job(layout, start, first_sequence, now + exposure_us * NS_PER_US, readout_ns))
-        stream.next_exposure_ns = now + max(stream.interval_ns, readout_ns)
+        # The pace is kept when a wake-up is late; what was held up for longer is not made up for.
+        pace_ns = max(stream.interval_ns, readout_ns)
+        due = self._exposure_due_ns(stream)
+        stream.next_exposure_ns = max(due + pace_ns, now + readout_ns) if now - due < pace_ns else now + pace_ns
         stream.remaining -= not stream.endless
         request = ExposureRequest(
             stream.mode.id, layout.bits, exposure_us, float(values[ANALOGUE_GAIN]),
@@ -358,10 +293,12 @@ class Streams:
         return min(due, default=None)
 
     def adjust(self) -> Iterator[StreamChanged]:
-        """Fit the running streams to the contract and the temperature, without a restart."""
+        """Fit the running streams to the contract, the temperature and each other, without a restart."""
         for stream in self._streams.values():
+            if not stream.active:
+                continue
             interval = self._interval_ns(stream.mode, stream.layout)
-            if stream.active and interval != stream.interval_ns:
+            if interval != stream.interval_ns:
                 change = StreamChange.DERATED if interval > stream.interval_ns else StreamChange.RESTORED
                 yield StreamChanged(stream.channel, change, min(interval // NS_PER_US, (1 << 32) - 1))
             stream.interval_ns = interval

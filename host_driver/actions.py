@@ -8,13 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from laserlink.host_driver.controls import HostControls
+from laserlink.host_driver.events import (
+    Answered,
+    Attached,
+    Lost,
+    ModuleEvent,
+    NoDevice,
+    StateChanged,
+    Unanswered,
+)
 from laserlink.host_driver.power import PowerSource
 from laserlink.host_driver.stream import HostStreams
 from laserlink.host_driver.timing import HostTimer
 from laserlink.protocol.clock import PeerClock
 from laserlink.protocol.connection import Connection, Role
 from laserlink.protocol.delivery import EventReceiver, RequestClient
-from laserlink.protocol.errors import ERROR_OF_CODE, LimitExceeded, MalformedPayload, UnsupportedVersion
+from laserlink.protocol.errors import LimitExceeded, MalformedPayload, UnsupportedVersion
 from laserlink.protocol.frame import VERSION
 from laserlink.protocol.limits import (
     DESCRIPTOR_BYTES_MAX,
@@ -25,7 +34,7 @@ from laserlink.protocol.limits import (
     TO_MODULE_BYTES_MAX,
 )
 from laserlink.protocol.messages import control, diagnostics, identity, link, power
-from laserlink.protocol.messages.layout import Record, Request
+from laserlink.protocol.messages.layout import Request
 from laserlink.protocol.prbs import bit_errors
 from laserlink.protocol.states import HostState as S
 from laserlink.protocol.states import LaneKind, LossCause, PowerCause, Seating, seating_of
@@ -35,6 +44,7 @@ from laserlink.protocol.timers import (
     FIRST_WORD_NS,
     KEEP_ALIVE_NS,
     KEEP_ALIVES_MISSED_MAX,
+    LIGHT_CONFIRM_NS,
     NS_PER_MS,
     RECOVERY_WINDOW_NS,
     RESPONSE_NS,
@@ -43,64 +53,14 @@ from laserlink.protocol.timers import (
     Deadlines,
 )
 
+__all__ = ["Actions", "Answered", "Attached", "Lost", "ModuleEvent", "NoDevice", "StateChanged", "Unanswered"]
+
 FEATURES = link.Features.RESEND | link.Features.UPDATE | link.Features.FILES
 # How long the phone's rail takes to its new current; USB PD allows half a second, load switches take this.
 RAIL_RAMP_NS = 20 * NS_PER_MS
 TRAININGS_MAX = 3
-
-
-@dataclass(frozen=True)
-class StateChanged:
-    """Event: the host entered a state."""
-
-    state: S
-    at_ns: int
-
-
-@dataclass(frozen=True)
-class Attached:
-    """Event: the module is known and ready. `again` is True when settings were given back to it."""
-
-    descriptor: identity.Descriptor
-    again: bool
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Event: the link was lost. `final`: until the module is removed; otherwise the host is at work on it."""
-
-    cause: LossCause
-    text: str
-    final: bool
-
-
-@dataclass(frozen=True)
-class NoDevice:
-    """Event: there is contact, and nothing that speaks LaserLink; `heard` bytes of something else came."""
-
-    heard: int
-
-
-@dataclass(frozen=True)
-class Answered:
-    """Event: the module answered a request; by an error, when it refused."""
-
-    request: Request
-    reply: Record
-
-
-@dataclass(frozen=True)
-class Unanswered:
-    """Event: a request was never answered, for the link was lost."""
-
-    request: Request
-
-
-@dataclass(frozen=True)
-class ModuleEvent:
-    """Event: the module told something by itself."""
-
-    message: Record
+# Light is confirmed so often until the module has heard it: one lost ping does not put it out.
+LIGHT_REPEAT_NS = LIGHT_CONFIRM_NS // 4
 
 
 @dataclass
@@ -153,6 +113,7 @@ class Actions:
         self.contact = False
         self.shorted = False
         self.heard_ns = 0
+        self._silent_bytes = 0
         self.timers: Deadlines[HostTimer] = Deadlines()
         self.connection = Connection(Role.HOST, lanes)
         self.streams = HostStreams(self.connection)
@@ -176,6 +137,7 @@ class Actions:
         self._identity = Identity()
         self._hello_wire = b""
         self._ping_number = 0
+        self._light_ping: int | None = None
         self.controls.clear()
         self.streams.reset()
 
@@ -210,12 +172,24 @@ class Actions:
         self._ping_number = (self._ping_number + 1) % (1 << 32)
         self.connection.send(link.Ping(flags, self._ping_number, self.now))
         self.streams.repeat_grants()
-        self.timers.set(HostTimer.PING, self.now + KEEP_ALIVE_NS)
+        hurried = self.light and self._light_ping is not None
+        self.timers.set(HostTimer.PING, self.now + (LIGHT_REPEAT_NS if hurried else KEEP_ALIVE_NS))
+
+    def confirm_light(self) -> None:
+        """Light came or went: say so now, and light soon again, until the module has heard it."""
+        self._light_ping = (self._ping_number + 1) % (1 << 32)
+        self.send_ping()
+
+    def take_pong(self, pong: link.Pong) -> None:
+        """Learn of the module's clock, and that it heard of the light."""
+        self.clock.add(pong.host_sent_ns, pong.module_received_ns, pong.module_sent_ns, self.now)
+        if self._light_ping is not None and (pong.number - self._light_ping) % (1 << 32) < 1 << 31:
+            self._light_ping = None
 
     def heard(self) -> None:
-        """Something of this session arrived."""
+        """Something came on the sideband; light alone does not show that the module listens."""
         self.heard_ns = self.now
-        if self.connection.session and self.state not in (S.GREETED, S.POWERED):
+        if self.connection.session and self.state is not S.POWERED:
             self.timers.set(HostTimer.SILENCE, self.now + self.silence_ns)
 
     # --- actions: contact ---
@@ -233,7 +207,15 @@ class Actions:
     def do_power_up(self, message: None) -> None:
         """Seated, and no short: 100 mA, and the module has three seconds for its first word."""
         self.power.on()
+        self._await_first_word()
+
+    def _await_first_word(self) -> None:
+        self._silent_bytes = self.connection.counters.bytes_received
         self.timers.set(HostTimer.FIRST_WORD, self.now + FIRST_WORD_NS)
+
+    def _clear_timers(self) -> None:
+        """All but the one that says that the contact is open: nothing that happens meanwhile closes it."""
+        self.timers.cancel(*(timer for timer in HostTimer if timer is not HostTimer.DETACH))
 
     def do_refuse_short(self, message: None) -> None:
         self.power.off()
@@ -241,18 +223,19 @@ class Actions:
 
     def do_report_no_device(self, message: None) -> None:
         self.power.off()
-        self.tell(NoDevice(self.connection.counters.bytes_received))
+        self.tell(NoDevice(self.connection.counters.bytes_received - self._silent_bytes))
 
     def do_detach(self, message: None) -> None:
         """Pulled off: what was complete is kept, everything else forgotten."""
         self._end_session()
+        self.timers.cancel(HostTimer.DETACH)
         self._recoveries.clear()
         self.power.off()
         self.connection.reset_lanes()
         self.lose(LossCause.DETACH, "the module was pulled off")
 
     def _end_session(self) -> None:
-        self.timers.clear()
+        self._clear_timers()
         self.streams.abandon_all(self.now)
         self.take_done_images()
         for request in self.requests.drop():
@@ -325,6 +308,10 @@ class Actions:
 
     def do_reject_power(self, reply: power.PowerRequest) -> None:
         self.submit(power.PowerReject(cause=PowerCause.RAIL))
+
+    def do_end_refused(self, status: power.PowerStatus) -> None:
+        self._end_session()
+        self.power.off()
         self.lose(LossCause.POWER, "the module wants more power than the phone gives", final=True)
 
     def do_raise_rail(self, status: power.PowerStatus) -> None:
@@ -341,8 +328,9 @@ class Actions:
         self.lose(LossCause.POWER, "power was revoked")
 
     def do_report_refusal(self, error: link.Error) -> None:
-        self.power.off()
         cause = LossCause.POWER if self.state is S.NEGOTIATING else LossCause.PROTOCOL
+        self._end_session()
+        self.power.off()
         self.lose(cause, f"the module refused: {error.text}", final=True)
 
     # --- actions: light ---
@@ -395,6 +383,7 @@ class Actions:
         """Optical loss: dark, train again, and images in the middle resume by resend."""
         self.lose(LossCause.OPTICAL, "the laser is not seen")
         self.training.attempts = 0
+        self.timers.set(HostTimer.ATTACH, self.now + ATTACH_WATCHDOG_NS)
         self._request_training()
 
     def do_lose_to_heat(self, event: object) -> None:
@@ -412,6 +401,8 @@ class Actions:
         self.timers.cancel(HostTimer.ATTACH, HostTimer.TRAINING)
         self.training.attempts = 0
         self.streams.resume(self.now)
+        if not self.listed:
+            self.submit(control.ControlList(start=0))
 
     # --- actions: identity ---
 
@@ -441,12 +432,11 @@ class Actions:
     def do_await_restart(self, reply: object) -> None:
         """The module restarts because it was asked to: it beacons when it is up."""
         self._end_session()
-        self.timers.set(HostTimer.FIRST_WORD, self.now + FIRST_WORD_NS)
+        self._await_first_word()
 
     def do_recover(self, message: object) -> None:
         """The module fell silent: keep asking until the watchdog ends."""
         self._recoveries.append(self.now)
-        self.light = False
         self.streams.pause()
         for request in self.requests.drop():
             self.tell(Unanswered(request))
@@ -463,7 +453,7 @@ class Actions:
         """Nothing came of it: the session is over; the module's next word begins another."""
         self._end_session()
         self.lose(LossCause.TIMEOUT, "the module does not answer")
-        self.timers.set(HostTimer.FIRST_WORD, self.now + FIRST_WORD_NS)
+        self._await_first_word()
 
     def do_latch(self, event: object) -> None:
         """The module is in a fault, or was lost too often: no power until it is removed."""

@@ -18,7 +18,7 @@ from laserlink.protocol.messages.image import ImageData, ImageDigests, ImageStar
 
 @dataclass(frozen=True, eq=False)
 class ImageDone:
-    """Event: an image is finished. `picture` is uint16 (height, width); `gaps` is empty when every strip is true."""
+    """Event: an image is finished. `picture` is uint16 (height, width); no `gaps`: every strip is true."""
 
     channel: int
     image_id: int
@@ -112,7 +112,7 @@ class Assembly:
         )
 
     def verify(self) -> bool:
-        """With all chunks here: drop strips whose digest is wrong, to be asked for once more; True when none is.
+        """With all chunks here: drop strips whose digest is wrong, to be asked for again; True when none is.
 
         A strip that is wrong for the second time stays, as a gap.
         """
@@ -127,6 +127,7 @@ class Assembly:
         return not first_time
 
     def _strips_wrong(self) -> list[int]:
+        """Strips that nobody can say are right; all of them when only the digest of the whole is wrong."""
         lengths = map(self.layout.strip_length, range(self.layout.strips))
         computed = [strip_digest(sums, length) for sums, length in zip(self._sums, lengths, strict=True)]
         wrong = [strip for strip, digest in enumerate(computed) if digest != self._digests[strip]]
@@ -189,7 +190,9 @@ class Assembly:
     def finish(self, now: int) -> ImageDone:
         """Hand the image over as it is: gaps are zeroed and listed, never silently padded."""
         gaps = [Gap(*self._span(int(run[0]), int(run[-1])), "missing") for run in self._missing_runs()]
-        gaps += [self._strip_gap(strip) for strip in range(self.layout.strips) if self._untrue(strip)]
+        wrong = self._strips_wrong()
+        whole = [strip for strip in wrong if self._present[self.layout.strip_chunks(strip)].all()]
+        gaps += [self._strip_gap(strip) for strip in whole]
         for gap in gaps:
             first = gap.offset * 8 // self.layout.bits
             self.picture[first : first + gap.length * 8 // self.layout.bits] = 0
@@ -203,12 +206,6 @@ class Assembly:
     def _missing_runs(self) -> list[NDArray[np.intp]]:
         missing = self.missing_chunks()
         return np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1) if len(missing) else []
-
-    def _untrue(self, strip: int) -> bool:
-        """Whether all of a strip came, and still nobody can say that it is right."""
-        if not self._present[self.layout.strip_chunks(strip)].all():
-            return False
-        return self._digests[strip] != strip_digest(self._sums[strip], self.layout.strip_length(strip))
 
     def _strip_gap(self, strip: int) -> Gap:
         reason = "no digest" if self._digests[strip] is None else "wrong digest"

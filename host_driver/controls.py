@@ -1,12 +1,15 @@
 """The module's controls as the host knows them: by name, with types and bounds; and the settings replay."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from laserlink.protocol.errors import LocalProtocolError
+from laserlink.protocol.errors import LimitExceeded, LocalProtocolError, MalformedPayload
+from laserlink.protocol.limits import CONTROLS_MAX
 from laserlink.protocol.messages.control import (
     ControlChanged,
     ControlInfo,
     ControlInfos,
+    ControlList,
     ControlValue,
     Value,
     ValueType,
@@ -15,6 +18,11 @@ from laserlink.protocol.messages.control import (
 )
 
 PYTHON_TYPES = {ValueType.BOOL: bool, ValueType.INTEGER: int, ValueType.FLOAT: float}
+
+
+def batched(values: tuple[ControlValue, ...], count: int) -> Iterator[tuple[ControlValue, ...]]:
+    """Values in runs of at most `count`."""
+    return (values[start : start + count] for start in range(0, len(values), count))
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class HostControl:
         return cls(info.id, info.name, info.unit, info.type, bool(info.read_only), minimum, maximum, default)
 
     def encode(self, value: Value) -> ControlValue:
-        """As it goes onto the wire; the module judges the bounds. Raises LocalProtocolError for a wrong type."""
+        """As it goes onto the wire; the module judges the bounds. LocalProtocolError for a wrong type."""
         try:
             return ControlValue(self.id, self.type, encode_value(self.type, value))
         except (ValueError, TypeError) as error:
@@ -61,14 +69,25 @@ class HostControls:
         self.current.clear()
         self._total = 0
 
-    def take(self, infos: ControlInfos) -> int | None:
-        """Take a part of the list; where the next part begins, or None when it is whole."""
+    def take(self, asked: ControlList, infos: ControlInfos) -> int | None:
+        """Take a part of the list; where the next part begins, or None when it is whole.
+
+        Raises:
+            LimitExceeded: more controls than any module may have.
+            MalformedPayload: not the part that was asked for, an empty one, or bounds that are no values.
+        """
+        if infos.total > CONTROLS_MAX:
+            raise LimitExceeded(f"a list of {infos.total} controls", infos.total)
+        end = infos.start + len(infos.controls)
+        if infos.start != asked.start or end > infos.total or (end == infos.start < infos.total):
+            raise MalformedPayload(f"controls {infos.start} to {end} of {infos.total}", infos.start)
+        if not infos.start:
+            self.known.clear()
         for info in infos.controls:
             control = HostControl.of(info)
             self.known[control.name] = control
             self.current[control.name] = control.default
-        following = infos.start + len(infos.controls)
-        return following if infos.controls and following < infos.total else None
+        return end if end < infos.total else None
 
     def encode(self, values: dict[str, Value]) -> tuple[ControlValue, ...]:
         """Values by name as they go onto the wire. Raises LocalProtocolError for an unknown name or type."""
@@ -84,13 +103,18 @@ class HostControls:
         self._settings.setdefault(module_id, {}).update(decoded)
 
     def to_replay(self, module_id: int) -> dict[str, Value]:
-        """What this very module was set to before; nothing for another."""
-        return {name: value for name, value in self._settings.get(module_id, {}).items() if name in self.known}
+        """What this very module was set to before, of what it still knows; nothing for another."""
+        return {
+            name: value
+            for name, value in self._settings.get(module_id, {}).items()
+            if name in self.known and type(value) is PYTHON_TYPES[self.known[name].type]
+        }
 
     def note(self, event: ControlChanged) -> tuple[str, Value]:
         """A control changed by itself: its name and value."""
         name, value = self._name_of(event.id), decode_value(event.type, event.value)
-        self.current[name] = value
+        if name in self.known:
+            self.current[name] = value
         return name, value
 
     def _name_of(self, control_id: int) -> str:

@@ -14,16 +14,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from laserlink.host_driver.actions import Actions, Answered, Attached, ModuleEvent, StateChanged, Unanswered
+from laserlink.host_driver.controls import batched
 from laserlink.host_driver.table import TABLE, Input
 from laserlink.host_driver.timing import HostTimer
 from laserlink.protocol import catalogue
 from laserlink.protocol.connection import Received
 from laserlink.protocol.errors import LocalProtocolError, RemoteProtocolError
+from laserlink.protocol.limits import CONTROLS_PER_REQUEST
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.control import Value
 from laserlink.protocol.messages.layout import Event, Record, Reply, Request
 from laserlink.protocol.states import HostState as S
-from laserlink.protocol.states import LaneKind, LaserOff, LossCause, ModuleState, PowerPhase, Seating, TemperatureLevel
+from laserlink.protocol.states import (
+    LaneKind,
+    LaserOff,
+    LossCause,
+    ModuleState,
+    PowerPhase,
+    Seating,
+    TemperatureLevel,
+)
 from laserlink.protocol.timers import DETACH_DEBOUNCE_NS
 
 
@@ -66,7 +76,11 @@ INPUT_OF: dict[type[Record], Input] = {
     image.StreamStarted: Input.STREAM_STARTED,
 }
 
+# Requests after which the laser goes out because the host wanted it: no optical loss.
+DARKENING = (link.Reset, power.PowerRevoke, bulk.UpdateBegin, bulk.UpdateEnd)
+
 PHASES = {
+    PowerPhase.REFUSED: Input.POWER_REFUSED,
     PowerPhase.ACCEPTED: Input.POWER_ACCEPTED,
     PowerPhase.CONTRACTED: Input.POWER_CONTRACTED,
     PowerPhase.DEFAULT: Input.POWER_ENDED,
@@ -75,7 +89,6 @@ PHASES = {
 EXPIRED = {
     HostTimer.FIRST_WORD: Input.NO_DEVICE,
     HostTimer.ATTACH: Input.ATTACH_EXPIRED,
-    HostTimer.SILENCE: Input.SILENT,
     HostTimer.RAIL: Input.RAIL_UP,
     HostTimer.TRAINING: Input.MEASURED,
     HostTimer.DETACH: Input.REMOVED,
@@ -99,13 +112,20 @@ class Host(Actions):
                 self._see(seen)
         self._advance()
 
-    def receive_data(self, lane: LaneKind, data: bytes | bytearray | memoryview, now: int) -> None:
-        """Bytes arrived on a lane."""
+    def receive_data(
+        self, lane: LaneKind, data: bytes | bytearray | memoryview, now: int, *, more: bool = False
+    ) -> int:
+        """Bytes arrived on a lane; how many were taken.
+
+        All of them, unless the caller has `more` of the stream at hand: then what is not taken (less than a
+        frame) must be shown again, with what follows it.
+        """
         self.now = now
         take_images = self.streams.take_images if lane is self.connection.image_lane else None
-        for received in self.connection.receive(lane, data, now, self._get_state, take_images):
+        for received in self.connection.receive(lane, data, now, self._get_state, take_images, more=more):
             self._handle(received)
         self._advance()
+        return len(data) - self.connection.untaken
 
     def data_to_send(self, lane: LaneKind, now: int) -> bytes:
         """The next whole frame for a lane, or nothing. Ask again when it has been written."""
@@ -135,7 +155,7 @@ class Host(Actions):
         failed = self.requests.on_deadline(now, self.response_ns)
         if failed is not None:
             self.tell(Unanswered(failed))
-            self._step(Input.SILENT)
+            self._fall_silent()
         self._advance()
 
     def request(self, message: Request, now: int) -> Request:
@@ -151,7 +171,13 @@ class Host(Actions):
         return self.submit(message)
 
     def set_controls(self, values: dict[str, Value], now: int) -> Request:
-        """Set controls by name. Raises LocalProtocolError for an unknown name, a wrong type, or a wrong state."""
+        """Set controls by name, all or none.
+
+        Raises:
+            LocalProtocolError: an unknown name, a wrong type, more than 16 at once, or a wrong state.
+        """
+        if len(values) > CONTROLS_PER_REQUEST:
+            raise LocalProtocolError(f"{len(values)} controls at once, {CONTROLS_PER_REQUEST} are allowed")
         return self.request(control.ControlSet(values=self.controls.encode(values)), now)
 
     def renegotiate(self, now: int) -> Request:
@@ -200,8 +226,9 @@ class Host(Actions):
             return
         self.light = seen
         if self.connection.session and self.state is not S.GREETED:
-            self.send_ping()
-        if not seen and self.contact and self.state in (S.READY, S.STREAMING, S.IDENTIFYING):
+            self.confirm_light()
+        wanted = isinstance(self.requests.outstanding, DARKENING)
+        if not seen and self.contact and not wanted and self.state in (S.READY, S.STREAMING, S.IDENTIFYING):
             self._step(Input.DARK)
 
     def _expire(self, timer: HostTimer) -> None:
@@ -212,14 +239,19 @@ class Host(Actions):
                 self.repeat_hello()
             case HostTimer.PING:
                 self.send_ping()
-            case HostTimer.SILENCE if self.too_many_recoveries():
-                self._step(Input.BROKEN)
+            case HostTimer.SILENCE:
+                self._fall_silent()
             case _:
                 self._step(EXPIRED[timer])
 
+    def _fall_silent(self) -> None:
+        """The module is not heard, or does not answer; too often, and it is given up."""
+        self._step(Input.BROKEN if self.too_many_recoveries() else Input.SILENT)
+
     def _advance(self) -> None:
         """Let images go on, and tell of those that are done."""
-        self.streams.advance(self.now, self.heard_ns)
+        if self.streams.advance(self.now, self.heard_ns):
+            self.send_ping()
         self.take_done_images()
         if self.state is S.STREAMING and not self.streams.active:
             self._step(Input.STREAMS_DONE)
@@ -232,8 +264,8 @@ class Host(Actions):
             if isinstance(message, link.Beacon):
                 self._beacon(message)
                 return
-            self.heard()
-            if self.state is S.RECOVERING:
+            if received.lane is LaneKind.SIDEBAND:
+                self.heard()
                 self._step(Input.ALIVE)
             if isinstance(message, (Reply, link.Error)):
                 self._answer(message)
@@ -260,9 +292,7 @@ class Host(Actions):
             case link.HelloReply():
                 self._step(Input.HELLO_REPLY, message)
             case link.Pong():
-                self.clock.add(
-                    message.host_sent_ns, message.module_received_ns, message.module_sent_ns, self.now
-                )
+                self.take_pong(message)
             case diagnostics.Prbs31():
                 self.take_pattern(message, received.frame.sequence)
             case image.ImageStart() | image.ImageData() | image.ImageDigests() | image.ImageGone():
@@ -296,27 +326,34 @@ class Host(Actions):
             if isinstance(message, link.Error):
                 self.tell(ModuleEvent(message))
             return
-        self._follow(request, message)
-        self.tell(Answered(request, message))
-        self.requests.pump(self.now, self.response_ns)
+        try:
+            self._follow(request, message)
+            self.tell(Answered(request, message))
+        except RemoteProtocolError:
+            self.tell(Unanswered(request))
+            raise
+        finally:
+            self.requests.pump(self.now, self.response_ns)
 
     def _follow(self, request: Request, reply: Record) -> None:
         """What an answer means for the host's own parts, and for its state."""
         match request, reply:
+            case diagnostics.TrainResult(), link.Error():
+                self._step(Input.TRAINING_FAILED, reply)
             case _, link.Error():
                 if isinstance(request, ATTACH_REQUESTS):
                     self._step(Input.REFUSED, reply)
             case control.ControlList(), control.ControlInfos():
-                self._take_controls(reply)
+                self._take_controls(request, reply)
             case control.ControlSet(values=values), _:
                 self.controls.remember(self.module_id, values)
             case image.StreamConfigure(), image.StreamConfigured():
-                self.streams.configured(request, reply)
+                self.streams.configured(request, reply, self._mode_size(request.mode_id), self.now)
             case image.StreamStart(images=images), image.StreamStarted():
-                self.streams.started(images, reply)
+                self.streams.started(images, reply, self.now)
                 self._step(Input.STREAM_STARTED, reply)
-            case image.StreamStop(channel=channel), _:
-                self.streams.stopped(channel, self.now)
+            case image.StreamStop(), image.StreamStopped():
+                self.streams.stopped(reply, self.now)
             case bulk.UpdateBegin(), _:
                 self._step(Input.UPDATE_BEGUN, reply)
             case bulk.UpdateEnd(), _:
@@ -345,9 +382,14 @@ class Host(Actions):
                 return Input.DESCRIPTOR_END if self.take_descriptor_part(reply) else Input.DESCRIPTOR_PART
         return INPUT_OF.get(type(reply))
 
-    def _take_controls(self, reply: control.ControlInfos) -> None:
+    def _mode_size(self, mode_id: int) -> tuple[int, int] | None:
+        """Width and height of a mode of the descriptor."""
+        modes = self.descriptor.modes if self.descriptor else ()
+        return next(((mode.width, mode.height) for mode in modes if mode.id == mode_id), None)
+
+    def _take_controls(self, request: control.ControlList, reply: control.ControlInfos) -> None:
         """The last thing to know of a module; then it is attached, with the settings it had before."""
-        following = self.controls.take(reply)
+        following = self.controls.take(request, reply)
         if following is not None:
             self.submit(control.ControlList(start=following))
             return
@@ -355,13 +397,13 @@ class Host(Actions):
             return
         self.listed = True
         replay = self.controls.to_replay(self.module_id)
-        if replay:
-            self.submit(control.ControlSet(values=self.controls.encode(replay)))
+        for values in batched(self.controls.encode(replay), CONTROLS_PER_REQUEST):
+            self.submit(control.ControlSet(values=values))
         self.tell(Attached(self.descriptor, bool(replay)))
 
 
 # Requests that the host makes by itself on the way to ready; a refusal of one ends the attach.
 ATTACH_REQUESTS = (
-    power.PowerCapabilities, power.PowerAccept, power.PowerReady, diagnostics.Train, diagnostics.TrainResult,
+    power.PowerCapabilities, power.PowerAccept, power.PowerReady, diagnostics.Train,
     identity.DescriptorRead,
 )  # fmt: skip

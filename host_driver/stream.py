@@ -18,10 +18,13 @@ from laserlink.protocol.messages.image import (
     ImageDigests,
     ImageGone,
     ImageStart,
+    Resend,
     StreamConfigure,
     StreamConfigured,
     StreamEnded,
     StreamStarted,
+    StreamStopped,
+    Wanted,
 )
 from laserlink.protocol.messages.link import Credit
 from laserlink.protocol.timers import RESEND_AGAIN_NS, RESEND_FIRST_NS, RETENTION_NS
@@ -39,19 +42,37 @@ class HostStream:
     layout: ImageLayout
     interval_us: int
     first_sequence: int = 0
+    first_image_id: int = 1
+    next_image_id: int = 1
     granted: int = 0
     active: bool = False
     ended: bool = False
+    ends_of_before: int = 0
     images_wanted: int = 0
     images_sent: int = 0
     images_done: int = 0
-    next_image_id: int = 1
+    probe_ns: int = 0
     open: dict[int, Assembly] = field(default_factory=dict)
 
     @property
     def credit(self) -> int:
         """The highest sequence that the module may use."""
         return (self.first_sequence + self.granted * self.layout.frames - 1) % SEQUENCES
+
+    @property
+    def images_seen(self) -> int:
+        """How many of this run's images were opened, or skipped over."""
+        return (self.next_image_id - self.first_image_id) % IDS
+
+    @property
+    def images_settled(self) -> int:
+        """How many images from the first one on are finished without one that is still open."""
+        return min(((image_id - self.first_image_id) % IDS for image_id in self.open), default=self.images_seen)
+
+    @property
+    def unseen(self) -> bool:
+        """Whether images may have been sent of which nothing came."""
+        return self.active and not self.open and self.images_seen < self.granted
 
 
 class HostStreams:
@@ -66,12 +87,17 @@ class HostStreams:
 
     # --- what the host asked and the module answered ---
 
-    def configured(self, asked: StreamConfigure, reply: StreamConfigured) -> None:
-        """Take the answer to a configuration.
+    def configured(
+        self, asked: StreamConfigure, reply: StreamConfigured, mode_size: tuple[int, int] | None, now: int
+    ) -> None:
+        """Take the answer to a configuration; `mode_size` is width and height of the mode, when it is known.
 
         Raises:
             MalformedPayload: the answer does not fit the question, or contradicts itself.
         """
+        whole = mode_size or (reply.width, reply.height)
+        if (reply.width, reply.height) != (asked.width or whole[0], asked.height or whole[1]):
+            raise MalformedPayload(f"stream {reply.channel}: {reply.width} x {reply.height} was not asked for")
         try:
             layout = ImageLayout(reply.width, reply.height, asked.bits, self._connection.in_bytes_max)
         except ValueError as error:
@@ -79,22 +105,35 @@ class HostStreams:
         told = (reply.channel, reply.coded_bytes, reply.chunk_bytes, reply.frames_per_image)
         if told != (asked.channel, layout.coded_bytes, layout.chunk_bytes, layout.frames):
             raise MalformedPayload(f"stream {reply.channel}: sizes contradict each other", reply.channel)
-        self._streams[reply.channel] = HostStream(
-            reply.channel, asked.mode_id, layout, reply.interval_us
-        )
+        stream = HostStream(reply.channel, asked.mode_id, layout, reply.interval_us)
+        if (before := self._streams.get(reply.channel)) is not None:
+            self._end_before(before, now)
+            stream.ends_of_before = before.ends_of_before
+        self._streams[reply.channel] = stream
 
-    def started(self, images: int, reply: StreamStarted) -> None:
+    def started(self, images: int, reply: StreamStarted, now: int) -> None:
         """The first exposure begins: grant the images that there is memory for. Raises UnknownStream."""
         stream = self._find(reply.channel)
+        self._end_before(stream, now)
         stream.active, stream.ended, stream.images_sent = True, False, 0
         stream.images_wanted, stream.images_done, stream.granted = images, 0, 0
-        stream.first_sequence, stream.next_image_id = reply.first_sequence, reply.first_image_id
-        stream.open.clear()
-        self._grant(stream, IMAGES_IN_FLIGHT)
+        stream.first_sequence = reply.first_sequence
+        stream.first_image_id = stream.next_image_id = reply.first_image_id
+        stream.probe_ns = now + self._probe_every_ns
+        self._grant(stream)
 
-    def _grant(self, stream: HostStream, images: int) -> None:
-        """Grant so many images more, as far as they are wanted."""
-        granted = stream.granted + images
+    def _end_before(self, stream: HostStream, now: int) -> None:
+        """The module took a new run, so the one before has ended; its last event may still be on its way."""
+        stream.ends_of_before += stream.active and not stream.ended
+        self._abandon(stream, now)
+
+    def _grant(self, stream: HostStream) -> None:
+        """Grant what there is memory for, as far as it is wanted.
+
+        In order: the image that is being repaired must still be kept by the module, which keeps no more
+        than are in flight.
+        """
+        granted = stream.images_settled + IMAGES_IN_FLIGHT
         granted = min(granted, stream.images_wanted) if stream.images_wanted else granted
         if granted > stream.granted:
             stream.granted = granted
@@ -109,16 +148,20 @@ class HostStreams:
     def ended(self, event: StreamEnded, now: int) -> None:
         """The module has sent all it will; what never showed is asked for. Raises UnknownStream."""
         stream = self._find(event.channel)
+        if stream.ends_of_before:
+            stream.ends_of_before -= 1
+            return
         stream.ended = True
-        stream.images_sent = event.images
-        unseen = event.images - stream.images_done - len(stream.open)
-        for image_id in range(stream.next_image_id, stream.next_image_id + min(unseen, IMAGES_IN_FLIGHT)):
-            if stream.active and image_id not in stream.open:
-                self._open(stream, image_id, now)
+        stream.images_sent = min(event.images, stream.granted)
+        if stream.active and stream.images_seen < stream.images_sent:
+            self._open(stream, (stream.first_image_id + stream.images_sent - 1) % IDS, now)
 
-    def stopped(self, channel: int, now: int) -> None:
-        """The host stopped the stream: what was on its way is handed over as it is."""
-        self._abandon(self._find(channel), now)
+    def stopped(self, reply: StreamStopped, now: int) -> None:
+        """The host stopped the stream: what was on its way is handed over as it is. Raises UnknownStream."""
+        stream = self._find(reply.channel)
+        # It may have ended by itself just before; then that event is still to come.
+        stream.ends_of_before += stream.active and not stream.ended and 0 < stream.images_wanted == reply.images
+        self._abandon(stream, now)
 
     def abandon_all(self, now: int) -> None:
         """The session is lost: what was complete is kept, the rest is handed over with its gaps."""
@@ -162,12 +205,11 @@ class HostStreams:
     def take(self, channel: int, message: ImageStart | ImageData | ImageDigests | ImageGone, now: int) -> None:
         """The slow path: any image message. Raises UnknownStream, MalformedPayload or OutOfBounds."""
         stream = self._find(channel)
-        if isinstance(message, ImageGone):
-            if (gone := stream.open.get(message.image_id)) is not None:
-                self._close(stream, gone, now)
-            return
         assembly = stream.open.get(message.image_id) or self._open(stream, message.image_id, now)
         if assembly is None:
+            return
+        if isinstance(message, ImageGone):
+            self._close(stream, assembly, now)
             return
         assembly.progress_ns = now
         match message:
@@ -179,17 +221,24 @@ class HostStreams:
                 assembly.take_digests(message)
 
     def _open(self, stream: HostStream, image_id: int, now: int) -> Assembly | None:
-        """Room for an image that begins; None for one that is over. Raises OutOfBounds for one not granted."""
-        ahead = (image_id - stream.next_image_id) % IDS
-        if not stream.active or ahead >= IDS // 2:
+        """Room for an image that begins, and for those before it of which nothing came.
+
+        None for one that is over.
+
+        Raises:
+            OutOfBounds: the image was not granted.
+        """
+        if not stream.active or (image_id - stream.next_image_id) % IDS >= IDS // 2:
             return None
-        if ahead >= IMAGES_IN_FLIGHT or len(stream.open) >= IMAGES_IN_FLIGHT:
+        if (image_id - stream.first_image_id) % IDS >= stream.granted:
             raise OutOfBounds(f"image {image_id} was not granted", image_id)
-        assembly = Assembly(stream.channel, image_id, stream.layout, now)
-        assembly.check_ns = now + self._first_ns
-        stream.open[image_id] = assembly
+        while image_id not in stream.open:
+            assembly = Assembly(stream.channel, stream.next_image_id, stream.layout, now)
+            assembly.check_ns = now + self._first_ns
+            stream.open[stream.next_image_id] = assembly
+            stream.next_image_id = (stream.next_image_id + 1) % IDS
         self._update_slots()
-        return assembly
+        return stream.open[image_id]
 
     def _update_slots(self) -> None:
         self._slots = [item.slot for stream in self._streams.values() for item in stream.open.values()]
@@ -211,41 +260,64 @@ class HostStreams:
         """The image lane carries again: images in the middle go on from here."""
         self.paused = False
         for stream in self._streams.values():
+            stream.probe_ns = now
             for assembly in stream.open.values():
                 assembly.progress_ns = now
                 assembly.check_ns = now + self._lane_time(RESEND_AGAIN_NS)
 
-    def advance(self, now: int, heard_ns: int) -> None:
+    def advance(self, now: int, heard_ns: int) -> bool:
         """Finish images that are whole, ask for what others lack, give up those whose time is over.
 
         `heard_ns` is when the module was last heard: while it is silent, no image is given up, for the
-        keep-alive decides what that silence means.
+        keep-alive decides what that silence means. True: a word of the module is wanted now.
         """
+        word_wanted = False
         for stream in self._streams.values():
             for assembly in list(stream.open.values()):
-                self._advance_one(stream, assembly, now, heard_ns)
+                word_wanted |= self._advance_one(stream, assembly, now, heard_ns)
+            self._probe(stream, now)
             stream.active = stream.active and not self._is_over(stream)
+        return word_wanted
 
-    def _advance_one(self, stream: HostStream, assembly: Assembly, now: int, heard_ns: int) -> None:
+    def _advance_one(self, stream: HostStream, assembly: Assembly, now: int, heard_ns: int) -> bool:
+        """Whether all that keeps the image from being asked for is that the module may stand still."""
         if assembly.seen_progress():
             assembly.progress_ns = now
             assembly.check_ns = now + self._first_ns
         if assembly.all_here and (assembly.verify() or assembly.all_here):
             self._close(stream, assembly, now)
-            return
+            return False
         if self.paused or now < assembly.check_ns:
-            return
+            return False
         deadline = assembly.progress_ns + self._lane_time(RETENTION_NS)
         if now >= deadline and assembly.asked_ns is not None and heard_ns > assembly.asked_ns:
             self._close(stream, assembly, now)
-            return
+            return False
         quiet = now - assembly.progress_ns >= self._lane_time(RESEND_AGAIN_NS)
-        request = assembly.request(tail=quiet)
+        # What follows the last chunk seen is missed when the module has spoken since; else it stands still.
+        spoken = heard_ns > assembly.progress_ns
+        request = assembly.request(tail=quiet and spoken)
         if request is not None:
             self._connection.send(request, stream.channel)
         if request is not None or quiet:
             assembly.asked_ns = assembly.asked_ns or now
         assembly.check_ns = now + self._lane_time(RESEND_AGAIN_NS)
+        return quiet and not spoken
+
+    @property
+    def _probe_every_ns(self) -> int:
+        """Twice within the time that the module keeps an image."""
+        return self._lane_time(RETENTION_NS) // 2
+
+    def _probe(self, stream: HostStream, now: int) -> None:
+        """Ask for the start of the next image, in case all of it was lost with the credit that it took.
+
+        The module says nothing when it is still to come, sends it when it has it, and says when it is gone.
+        """
+        if self.paused or not stream.unseen or now < stream.probe_ns:
+            return
+        self._connection.send(Resend(stream.next_image_id, Wanted.START, ()), stream.channel)
+        stream.probe_ns = now + self._probe_every_ns
 
     def _is_over(self, stream: HostStream) -> bool:
         """Whether every image that the module sent has been handed over."""
@@ -254,18 +326,19 @@ class HostStreams:
     def next_deadline(self) -> int | None:
         if self.paused:
             return None
-        return min((item.check_ns for stream in self._streams.values() for item in stream.open.values()), default=None)
+        due = [item.check_ns for stream in self._streams.values() for item in stream.open.values()]
+        due += [stream.probe_ns for stream in self._streams.values() if stream.unseen]
+        return min(due, default=None)
 
     def _close(self, stream: HostStream, assembly: Assembly, now: int) -> None:
         """Hand an image over, and grant the next one."""
         del stream.open[assembly.image_id]
         self._update_slots()
-        if (assembly.image_id - stream.next_image_id) % IDS < IDS // 2:
-            stream.next_image_id = (assembly.image_id + 1) % IDS
         stream.images_done += 1
+        stream.probe_ns = now + self._probe_every_ns
         self._done.append(assembly.finish(now))
         if stream.active and not stream.ended:
-            self._grant(stream, 1)
+            self._grant(stream)
 
     def take_done(self) -> ImageDone | None:
         """The next finished image."""

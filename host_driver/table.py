@@ -33,6 +33,7 @@ class Input(Enum):
     HELLO_REPLY = auto()
     POWER_REQUEST = auto()
     POWER_TOO_MUCH = auto()
+    POWER_REFUSED = auto()
     POWER_ACCEPTED = auto()
     POWER_CONTRACTED = auto()
     POWER_ENDED = auto()
@@ -68,11 +69,13 @@ TABLE: dict[tuple[S, Input], tuple[str, S]] = {
     #
     (S.GREETED, I.HELLO_REPLY): ("offer_power", S.NEGOTIATING),
     (S.GREETED, I.ATTACH_EXPIRED): ("give_up", S.POWERED),
+    (S.GREETED, I.SILENT): ("give_up", S.POWERED),
     (S.GREETED, I.BROKEN): ("latch", S.FAULT),
     (S.GREETED, I.REMOVED): ("detach", S.ABSENT),
     #
     (S.NEGOTIATING, I.POWER_REQUEST): ("accept_power", S.NEGOTIATING),
-    (S.NEGOTIATING, I.POWER_TOO_MUCH): ("reject_power", S.FAULT),
+    (S.NEGOTIATING, I.POWER_TOO_MUCH): ("reject_power", S.NEGOTIATING),
+    (S.NEGOTIATING, I.POWER_REFUSED): ("end_refused", S.FAULT),
     (S.NEGOTIATING, I.POWER_ACCEPTED): ("raise_rail", S.NEGOTIATING),
     (S.NEGOTIATING, I.RAIL_UP): ("report_rail", S.NEGOTIATING),
     (S.NEGOTIATING, I.POWER_CONTRACTED): ("train", S.CONTRACTED),

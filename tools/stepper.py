@@ -16,7 +16,7 @@ from laserlink.host_driver.machine import Contact, Host, Light
 from laserlink.protocol.limits import FRAME_BYTES_MAX
 from laserlink.protocol.messages.link import LaneOffer
 from laserlink.protocol.states import BITS_PER_BYTE, LaneKind
-from laserlink.protocol.timers import line_time_ns
+from laserlink.protocol.timers import NS_PER_US, line_time_ns
 
 # What a fast wire carries at once: 52 us of a 10 Gb/s lane, so that an image takes thousands of steps, not
 # tens of thousands.
@@ -35,18 +35,22 @@ class Wire:
 
     offer: LaneOffer
     filter: Filter | None = None
+    blocked: bool = False
     free_ns: int = 0
     carried_bytes: int = 0
     flight: deque[tuple[int, bytes]] = field(default_factory=deque)
 
     def put(self, data: bytes, now: int) -> None:
-        """Begin to send: it arrives when its last bit does."""
+        """Begin to send: it arrives when its last bit does, and the line's latency is over."""
         start = max(now, self.free_ns)
         took = line_time_ns(len(data), self.offer.rate_bps, BITS_PER_BYTE[self.offer.coding])
         self.free_ns = start + took
         self.carried_bytes += len(data)
+        if self.blocked:
+            return
         pieces = self.filter(data, now) if self.filter else [data]
-        self.flight.extend((self.free_ns, piece) for piece in pieces)
+        arrival = self.free_ns + self.offer.latency_us * NS_PER_US
+        self.flight.extend((arrival, piece) for piece in pieces)
 
     def take(self, now: int) -> bytes | None:
         """What has arrived by now, in order."""
@@ -64,7 +68,8 @@ class Stepper:
     """Runs a host and a module against each other.
 
     `expose` gives the pixels of an exposure. `self_powered` is a module with a supply of its own, as a
-    development board has; otherwise it lives off the pins.
+    development board has; otherwise it lives off the pins. A stepper can be copied by copy.deepcopy in the
+    middle of anything, and both go on.
     """
 
     def __init__(self, host: Host, module: Module, expose: Expose, *, self_powered: bool = False) -> None:
@@ -82,7 +87,7 @@ class Stepper:
         lanes = module.connection.lanes
         self.to_module = {LaneKind.SIDEBAND: Wire(lanes[LaneKind.SIDEBAND])}
         self.to_host = {kind: Wire(offer) for kind, offer in lanes.items()}
-        self._burst = memoryview(bytearray(BURST_BYTES))
+        self._burst = bytearray(BURST_BYTES)
 
     # --- the world ---
 
@@ -90,7 +95,7 @@ class Stepper:
         """The magnets catch."""
         self.contact = True
         self.host.on_input(Contact(True), self.now)
-        self._settle()
+        self.settle()
 
     def pull_off(self) -> None:
         """Someone takes the module away: contact, power and wires are gone at once."""
@@ -98,12 +103,24 @@ class Stepper:
         for wire in (*self.to_module.values(), *self.to_host.values()):
             wire.cut()
         self.host.on_input(Contact(False), self.now)
-        self._settle()
+        self.settle()
 
     def swap(self, module: Module) -> None:
         """Another module takes the place of this one; call while pulled off."""
         self.module = module
         self._module_on = False
+
+    @property
+    def _beam(self) -> Wire:
+        """The laser's way; on a link without a laser, the wire that carries all."""
+        return self.to_host.get(LaneKind.OPTICAL, self.to_host[LaneKind.SIDEBAND])
+
+    def block_beam(self, blocked: bool) -> None:
+        """Something comes between the laser and its receiver, or goes away: contact and power stay."""
+        self._beam.blocked = blocked
+        if blocked:
+            self._beam.cut()
+        self.settle()
 
     # --- time ---
 
@@ -130,7 +147,7 @@ class Stepper:
             due = machine.next_deadline(self.now)
             if due is not None and due <= self.now:
                 machine.on_deadline(self.now)
-        self._settle()
+        self.settle()
         return True
 
     def run(self, until: Callable[[], bool], timeout_ns: int) -> bool:
@@ -165,7 +182,7 @@ class Stepper:
             while (data := wire.take(self.now)) is not None:
                 self.module.receive_data(lane, data, self.now)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Apply the outputs of both ends to each other, and let them send, until nothing changes."""
         while self._couple() or self._collect() or self._send():
             pass
@@ -173,7 +190,7 @@ class Stepper:
     def _couple(self) -> bool:
         """Contact, power and light; whether any of them changed."""
         powered = self.contact and (self._self_powered or self.host.outputs.rail_ma > 0)
-        light = self.contact and self.module.outputs.laser
+        light = self.contact and self.module.outputs.laser and not self._beam.blocked
         changed = False
         if powered != self._module_on:
             self._module_on = powered
@@ -220,7 +237,7 @@ class Stepper:
         if wire.free_ns > self.now or not self.contact:
             return False
         size = BURST_BYTES if lane is LaneKind.OPTICAL else FRAME_BYTES_MAX
-        count = self.module.images_to_send(lane, self._burst[:size], self.now)
+        count = self.module.images_to_send(lane, memoryview(self._burst)[:size], self.now)
         if not count:
             return False
         wire.put(bytes(self._burst[:count]), self.now)

@@ -1,0 +1,71 @@
+"""Updates in order, checked by digest; files in parts. Hosts that lie get typed errors."""
+
+import random
+
+import pytest
+
+from laserlink.firmware_model.bulk import Update, digest_of, file_part
+from laserlink.protocol.errors import NotFound, OutOfBounds, UpdateRefused
+from laserlink.protocol.frame import OVERHEAD_BYTES
+from laserlink.protocol.limits import UPDATE_BYTES_MAX
+from laserlink.protocol.messages.bulk import FileRead, UpdateBegin, UpdateData
+
+FIRMWARE = random.Random(2).randbytes(1001)
+
+
+def update() -> Update:
+    return Update(UpdateBegin(0, len(FIRMWARE), digest_of(FIRMWARE)))
+
+
+def test_an_update_in_pieces_is_the_whole() -> None:
+    """Any pieces, in order."""
+    made = update()
+    for at in range(0, len(FIRMWARE), 97):
+        made.take(UpdateData(0, at, FIRMWARE[at : at + 97]))
+    assert made.finish() == FIRMWARE
+
+
+@pytest.mark.parametrize("total", [0, UPDATE_BYTES_MAX + 1, (1 << 32) - 1])
+def test_a_size_that_no_update_has_is_refused(total: int) -> None:
+    """Before anything is kept."""
+    with pytest.raises(UpdateRefused):
+        Update(UpdateBegin(0, total, 0))
+
+
+@pytest.mark.parametrize(("offset", "count"), [(1, 10), (0, 1002), (500, 1), ((1 << 32) - 1, 1)])
+def test_a_piece_out_of_order_or_over_the_end_is_out_of_bounds(offset: int, count: int) -> None:
+    """None of it is kept."""
+    made = update()
+    with pytest.raises(OutOfBounds):
+        made.take(UpdateData(0, offset, bytes(count)))
+    assert made.received_bytes == 0
+
+
+def test_an_update_that_is_short_or_wrong_is_refused() -> None:
+    """The digest is over all bytes; an update that was refused can go on."""
+    made = update()
+    made.take(UpdateData(0, 0, FIRMWARE[:-1]))
+    with pytest.raises(UpdateRefused):
+        made.finish()
+    made.take(UpdateData(0, 1000, FIRMWARE[-1:]))
+    assert made.finish() == FIRMWARE
+    wrong = Update(UpdateBegin(0, len(FIRMWARE), digest_of(FIRMWARE) ^ 1))
+    wrong.take(UpdateData(0, 0, FIRMWARE))
+    with pytest.raises(UpdateRefused):
+        wrong.finish()
+
+
+def test_a_file_comes_in_parts_that_fit_the_frame() -> None:
+    """Up to its end, where a part is empty; behind it is out of bounds; an unknown name is not found."""
+    files = {"log": FIRMWARE}
+    whole = b""
+    while part := file_part(files, FileRead(4, len(whole), "log"), 256):
+        assert len(bytes(part)) + OVERHEAD_BYTES <= 256 and part.total_bytes == 1001
+        if not part.part:
+            break
+        whole += part.part
+    assert whole == FIRMWARE
+    with pytest.raises(OutOfBounds):
+        file_part(files, FileRead(0, 1002, "log"), 256)
+    with pytest.raises(NotFound):
+        file_part(files, FileRead(0, 0, "../etc/passwd"), 256)

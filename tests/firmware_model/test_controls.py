@@ -1,0 +1,126 @@
+"""The control store: bounds, types, all or nothing, and the ids of sets."""
+
+import math
+
+import pytest
+
+from laserlink.firmware_model.controls import ControlStore, controls_of
+from laserlink.firmware_model.profile import load_profile
+from laserlink.protocol.errors import (
+    LimitExceeded,
+    MalformedPayload,
+    ReadOnly,
+    RemoteProtocolError,
+    UnknownControl,
+    ValueOutOfRange,
+    WrongValueType,
+)
+from laserlink.protocol.messages.control import (
+    ControlId,
+    ControlValue,
+    Value,
+    ValueType,
+    decode_value,
+    encode_value,
+)
+
+INTEGER, FLOAT, BOOL = ValueType.INTEGER, ValueType.FLOAT, ValueType.BOOL
+
+
+def store() -> ControlStore:
+    return ControlStore(load_profile("mos-100mp"))
+
+
+def value(number: int, kind: ValueType, of: Value) -> ControlValue:
+    return ControlValue(number, kind, encode_value(kind, of))
+
+
+def test_names_types_and_units_are_libcameras() -> None:
+    """ExposureTime in microseconds, an integer; gains and positions floats; defaults within bounds."""
+    controls = controls_of(load_profile("mos-100mp"))
+    assert [(c.name, c.unit, c.type) for c in controls[:3]] == [
+        ("ExposureTime", "us", INTEGER), ("AnalogueGain", "", FLOAT), ("LensPosition", "dioptres", FLOAT),
+    ]  # fmt: skip
+    assert [c.id for c in controls] == list(range(1, len(controls) + 1))
+    assert all(c.minimum <= c.default <= c.maximum for c in controls)
+
+
+def test_a_set_is_all_or_nothing() -> None:
+    """One bad value, and none of them is in force; a good set gets the next id."""
+    controls = store()
+    assert controls.set((value(1, INTEGER, 500), value(2, FLOAT, 2.0))) == 1
+    with pytest.raises(ValueOutOfRange):
+        controls.set((value(1, INTEGER, 600), value(2, FLOAT, 99.0)))
+    assert (controls.values[1], controls.values[2], controls.set_id) == (500, 2.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (value(99, INTEGER, 1), UnknownControl),
+        (value(5, FLOAT, 20.0), ReadOnly),
+        (value(1, FLOAT, 500.0), WrongValueType),
+        (value(1, BOOL, True), WrongValueType),
+        (value(1, INTEGER, 19), ValueOutOfRange),
+        (value(1, INTEGER, 1_000_001), ValueOutOfRange),
+        (value(1, INTEGER, -(1 << 63)), ValueOutOfRange),
+        (value(2, FLOAT, math.inf), ValueOutOfRange),
+        (value(2, FLOAT, -math.inf), ValueOutOfRange),
+        (value(2, FLOAT, math.nan), MalformedPayload),
+        (value(4, INTEGER, 3), ValueOutOfRange),
+    ],
+)
+def test_a_value_that_may_not_be_is_refused_by_name(
+    given: ControlValue, error: type[RemoteProtocolError]
+) -> None:
+    """Each with its own error; the store stays as it was."""
+    controls = store()
+    before = dict(controls.values)
+    with pytest.raises(error):
+        controls.set((given,))
+    assert controls.values == before and controls.set_id == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "edge"), [(1, INTEGER, 20), (1, INTEGER, 1_000_000), (2, FLOAT, 16.0)]
+)
+def test_the_bounds_themselves_are_legal(number: int, kind: ValueType, edge: Value) -> None:
+    """Inclusive on both sides."""
+    controls = store()
+    controls.set((value(number, kind, edge),))
+    assert controls.values[number] == edge
+
+
+def test_values_are_read_in_the_order_asked() -> None:
+    """Twice the same is twice the same; an unknown one refuses all; more than 16 are too many."""
+    controls = store()
+    got = controls.get((ControlId(2), ControlId(1), ControlId(2)))
+    assert [decode_value(item.type, item.value) for item in got] == [1.0, 10_000, 1.0]
+    with pytest.raises(UnknownControl):
+        controls.get((ControlId(1), ControlId(77)))
+    with pytest.raises(LimitExceeded):
+        controls.get((ControlId(1),) * 17)
+
+
+def test_the_ring_turns_the_lens_and_stops_at_its_ends() -> None:
+    """By hand; each turn is a set of its own."""
+    controls = store()
+    positions = [decode_value(FLOAT, controls.turn_ring(step).value) for step in (1.5, 1.5, 1.5, -9.0)]
+    assert positions == [1.5, 3.0, 3.33, 0.0] and controls.set_id == 4
+
+
+def test_a_restart_brings_the_defaults_back() -> None:
+    """As the list of controls promises."""
+    controls = store()
+    controls.set((value(1, INTEGER, 500),))
+    controls.reset()
+    assert (controls.values[1], controls.set_id) == (10_000, 0)
+
+
+def test_what_the_list_says_is_what_is_checked() -> None:
+    """Bounds on the wire are the bounds in force."""
+    for control in controls_of(load_profile("uart-1m")):
+        info = control.info()
+        bounds = [decode_value(info.type, raw) for raw in (info.minimum, info.maximum, info.default)]
+        assert bounds == [control.minimum, control.maximum, control.default]
+        assert bool(info.read_only) is control.read_only

@@ -1,0 +1,65 @@
+"""The descriptor: what it says, and its parts."""
+
+import pytest
+
+from laserlink.firmware_model.identity import descriptor_of, is_last_part, part_of, readout_us
+from laserlink.firmware_model.power import PowerSink
+from laserlink.firmware_model.profile import load_profile, profile_names
+from laserlink.protocol.errors import OutOfBounds
+from laserlink.protocol.frame import OVERHEAD_BYTES
+from laserlink.protocol.limits import DESCRIPTOR_BYTES_MAX
+from laserlink.protocol.messages.identity import Descriptor
+
+
+def descriptor(name: str) -> Descriptor:
+    profile = load_profile(name)
+    return descriptor_of(profile, PowerSink(profile.power, 10_000_000_000, has_laser=True), 3)
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_profile_makes_a_descriptor_that_reads_back(name: str) -> None:
+    """Within its limit, by every size of frame, and the same."""
+    made = descriptor(name)
+    raw = bytes(made)
+    assert len(raw) <= DESCRIPTOR_BYTES_MAX and Descriptor.decode(raw) == made
+    for frame_bytes in (256, 257, 1000, 4096):
+        whole = b""
+        while True:
+            part = part_of(raw, 9, len(whole), frame_bytes)
+            assert len(bytes(part)) + OVERHEAD_BYTES <= frame_bytes and part.total_bytes == len(raw)
+            last = is_last_part(raw, len(whole), frame_bytes)
+            whole += part.part
+            assert last is (len(whole) == len(raw))
+            if last:
+                break
+        assert whole == raw
+
+
+def test_facts_come_from_the_profile() -> None:
+    """17.3 mm over 11648 pixels are 1485 nm; RGGB; formats as bits; the count of boots."""
+    made, profile = descriptor("mos-100mp"), load_profile("mos-100mp")
+    assert (made.pixel_pitch_nm, made.cfa, made.boot_count) == (1485, bytes([0, 1, 1, 2]), 3)
+    assert (made.focal_length_um, made.f_number_centi, made.module_id) == (
+        17_500,
+        140,
+        profile.identity.module_id,
+    )
+    full = made.modes[0]
+    assert (full.width, full.height, full.formats) == (11648, 8736, 1 << 10 | 1 << 12 | 1 << 14 | 1 << 16)
+    assert [mode.id for mode in made.modes] == [mode.id for mode in profile.modes]
+    assert made.operating_ma == 470
+
+
+def test_a_part_behind_the_end_is_out_of_bounds() -> None:
+    """At the end too: there is nothing there; and no such part is the last one."""
+    raw = bytes(descriptor("mos-100mp"))
+    for offset in (len(raw), len(raw) + 1, 65_535):
+        with pytest.raises(OutOfBounds):
+            part_of(raw, 1, offset, 4096)
+        assert not is_last_part(raw, offset, 4096)
+
+
+def test_a_binned_mode_reads_out_faster() -> None:
+    """It reads fewer lines."""
+    profile = load_profile("mos-100mp")
+    assert [readout_us(profile, mode) for mode in profile.modes] == [60_000, 30_000, 15_000, 3_750]

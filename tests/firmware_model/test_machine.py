@@ -1,0 +1,471 @@
+"""The module as a machine: every state x every input, every message in every state, the interlock."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rig import MS, Rig, drain, module_in
+from rig import S as SECOND
+
+from laserlink.firmware_model.bulk import digest_of
+from laserlink.firmware_model.machine import Broken, Contact, Module, RingTurned, Temperature
+from laserlink.firmware_model.table import TABLE, Input
+from laserlink.protocol import catalogue
+from laserlink.protocol.catalogue import Direction, Row
+from laserlink.protocol.errors import ErrorCode, IllegalInState
+from laserlink.protocol.frame import Frame
+from laserlink.protocol.limits import ERRORS_PER_SECOND
+from laserlink.protocol.messages import bulk, diagnostics, identity, image, link, power
+from laserlink.protocol.messages.layout import Record, Reply, Request
+from laserlink.protocol.states import HostState, LaneKind, PowerPhase, Seating
+from laserlink.protocol.states import ModuleState as S
+
+OFFERS = (power.PowerOffer(5000, 900),)
+UPDATE = bytes(range(8))
+
+# A message for each input that is one; None for what is no message.
+MESSAGE: dict[Input, Record] = {
+    Input.HELLO: link.Hello(lanes=()),
+    Input.RESET: link.Reset(),
+    Input.CAPABILITIES: power.PowerCapabilities(offers=OFFERS),
+    Input.ACCEPT: power.PowerAccept(),
+    Input.REJECT: power.PowerReject(),
+    Input.WAIT: power.PowerWait(),
+    Input.POWER_READY: power.PowerReady(),
+    Input.DERATE: power.PowerDerate(limit_ma=600),
+    Input.DERATE_BELOW_STREAM: power.PowerDerate(limit_ma=200),
+    Input.REVOKE: power.PowerRevoke(),
+    Input.TRAIN: diagnostics.Train(),
+    Input.TRAINED: diagnostics.TrainResult(),
+    Input.TRAINED_AGAIN: diagnostics.TrainResult(),
+    Input.TRAINED_MID_STREAM: diagnostics.TrainResult(),
+    Input.TRAINING_FAILED: diagnostics.TrainResult(seating=Seating.NOT_SEATED),
+    Input.DESCRIPTOR_READ: identity.DescriptorRead(),
+    Input.DESCRIPTOR_END: identity.DescriptorRead(),
+    Input.STREAM_START: image.StreamStart(channel=3),
+    Input.STREAM_STOP: image.StreamStop(channel=2),
+    Input.STREAM_STOP_LAST: image.StreamStop(channel=2),
+    Input.UPDATE_BEGIN: bulk.UpdateBegin(0, len(UPDATE), 0x1234),
+    Input.UPDATE_DATA: bulk.UpdateData(0, 0, UPDATE),
+    Input.UPDATE_END: bulk.UpdateEnd(),
+}
+
+
+def _configure(module: Module) -> None:
+    """So that what a row asks for is there: streams 2 and 3 configured, power accepted, an update whole."""
+    if module.power.contracted:
+        for channel in (2, 3):
+            if channel not in module.streams.active_channels:
+                module.streams.configure(image.StreamConfigure(0, channel, 3, 8, 0, 0, 64, 64))
+    if module.state is S.NEGOTIATING:
+        module.power.accept()
+    module.hello_session = 0x55AA
+
+
+def _update_whole(module: Module) -> None:
+    if module.state is S.UPDATING:
+        module.do_begin_update(bulk.UpdateBegin(0, len(UPDATE), digest_of(UPDATE)))
+        module.do_take_update(bulk.UpdateData(0, 0, UPDATE))
+
+
+PREPARE: dict[Input, Callable[[Module], None]] = {Input.UPDATE_END: _update_whole}
+CASES = [(state, happening) for state in S for happening in Input]
+
+
+@pytest.mark.parametrize(("state", "happening"), CASES, ids=lambda value: value.name)
+def test_a_row_acts_and_lands_and_a_missing_row_does_nothing(
+    state: S, happening: Input, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every (state, input): the named action runs once and the state is the row's; else nothing changes."""
+    module = module_in(state).module
+    _configure(module)
+    if happening in PREPARE:
+        PREPARE[happening](module)
+    called: list[str] = []
+    for name in {f"do_{action}" for action, _ in TABLE.values()}:
+        monkeypatch.setattr(Module, name, _spy(getattr(Module, name), name, called))
+    row = TABLE.get((state, happening))
+    message = MESSAGE.get(happening)
+    if row is not None:
+        module._step(happening, message)
+        assert (called[:1], module.state) == ([f"do_{row[0]}"], row[1])
+        return
+    if message is None:
+        assert module._step(happening, None) is None
+    else:
+        with pytest.raises(IllegalInState) as raised:
+            module._step(happening, message)
+        assert raised.value.value == state
+    assert (called, module.state) == ([], state)
+
+
+def _spy(original: Callable[..., Any], name: str, called: list[str]) -> Callable[..., Any]:
+    def action(self: Module, message: Any) -> Any:
+        called.append(name)
+        return original(self, message)
+
+    return action
+
+
+# --- every message in every state, as real frames ---
+
+HEARING = [state for state in S if state is not S.DETACHED]
+
+
+def _sample(row: Row, rig: Rig) -> Record:
+    """A message of a type that is well-formed, with a fresh request id."""
+    for message in MESSAGE.values():
+        if type(message) is row.message and not isinstance(message, link.Hello):
+            break
+    else:
+        message = row.message()
+    if isinstance(message, Request):
+        fields = {**vars(message), "request_id": 0x4000}
+        return type(message)(**fields)
+    return message
+
+
+def _errors(frames: list[Frame]) -> list[link.Error]:
+    return [link.Error.decode(frame.payload) for frame in frames if frame.type == catalogue.ERROR]
+
+
+@pytest.mark.parametrize("state", HEARING, ids=lambda state: state.name)
+@pytest.mark.parametrize("row", catalogue.ROWS, ids=lambda row: row.message.__name__)
+def test_every_message_in_every_state_has_one_defined_answer(row: Row, state: S) -> None:
+    """A legal one is answered as its role says; an illegal one gets exactly one error of the right code.
+
+    In RECOVERING even an illegal one shows that the host is back.
+    """
+    rig = module_in(state)
+    session = rig.host.connection.session or 0x77
+    rig.module.connection.session = session
+    rig.module.request_server._last_id = None
+    message = _sample(row, rig)
+    answers = rig.feed_module(rig.frame_to_module(message, session=session))
+    errors = _errors(answers)
+    if message.__class__ is link.Beacon or row.message is link.Error:
+        assert errors == [] if row.message is link.Error else len(errors) == 1
+    elif row.direction is Direction.TO_HOST:
+        assert [error.code for error in errors] == [ErrorCode.WRONG_DIRECTION]
+    elif state not in row.states:
+        assert [error.code for error in errors] == [ErrorCode.ILLEGAL_IN_STATE]
+        assert rig.module.state is (S.CONTRACTED if state is S.RECOVERING else state)
+    elif isinstance(message, Request):
+        replies = [frame for frame in answers if issubclass(catalogue.BY_TYPE[frame.type].message, Reply)]
+        assert len(replies) + len(errors) == 1
+    else:
+        assert len(errors) <= 1
+
+
+@pytest.mark.parametrize("state", HEARING, ids=lambda state: state.name)
+def test_intact_frames_with_garbage_in_them_never_raise(state: S) -> None:
+    """Any type, channel, flags and payload: never an exception, at most one error each and ten a second."""
+    chance = random.Random(state)
+    for _ in range(12):
+        rig = module_in(state)
+        session = rig.module.connection.session or 0x77
+        types = [chance.choice([*catalogue.BY_TYPE, chance.randrange(256)]) for _ in range(30)]
+        frames = [
+            Frame(
+                kind,
+                *_place(kind, chance),
+                session,
+                number,
+                chance.randbytes(chance.choice([0, 2, 3, 6, 12, 40])),
+            )
+            for number, kind in enumerate(types)
+        ]
+        wires = [bytes(Frame(f.type, f.channel, f.session, f.sequence, f.payload)) for f in frames]
+        answers = rig.feed_module(*wires)
+        assert len(_errors(answers)) <= ERRORS_PER_SECOND + sum(_is_request(frame) for frame in frames)
+        rig.module.on_deadline(rig.now + 10 * SECOND)
+
+
+def _place(kind: int, chance: random.Random) -> tuple[int]:
+    row = catalogue.BY_TYPE.get(kind)
+    legal = sorted(row.channel.value) if row else [0]
+    return (chance.choice([*legal, chance.randrange(16)]),)
+
+
+def _is_request(frame: Frame) -> bool:
+    row = catalogue.BY_TYPE.get(frame.type)
+    return row is not None and issubclass(row.message, Request)
+
+
+def test_a_module_that_is_off_or_boots_hears_nothing() -> None:
+    """Bytes to a module without power, or in its first 30 ms, have no effect at all."""
+    rig = Rig()
+    wire = rig.frame_to_module(link.Hello(lanes=()), session=5)
+    assert rig.feed_module(wire) == []
+    rig.module.on_input(Contact(True), 0)
+    assert rig.feed_module(wire) == [] and rig.module.state is S.POWERED
+
+
+# --- hello ---
+
+
+def test_the_same_hello_is_answered_again_with_the_same_bytes() -> None:
+    """A repeated hello changes nothing; in the middle of streaming, the stream goes on."""
+    rig = module_in(S.STREAMING)
+    session = rig.module.connection.session
+    hello = rig.frame_to_module(link.Hello(lanes=()), session=session)
+    first, second = rig.feed_module(hello), rig.feed_module(hello)
+    replies = [bytes(frame) for frame in (*first, *second) if frame.type == 0x03]
+    assert len(replies) == 2 and len(set(replies)) == 1
+    assert rig.module.state is S.STREAMING
+
+
+@pytest.mark.parametrize("state", [s for s in HEARING if s != S.FAULT], ids=lambda state: state.name)
+def test_another_hello_resets_everything_and_the_laser_is_off(state: S) -> None:
+    """A host that starts over gets a module that starts over, dark."""
+    rig = module_in(state)
+    rig.feed_module(rig.frame_to_module(link.Hello(lanes=()), session=0xABCD))
+    assert rig.module.state is S.GREETED
+    assert rig.module.connection.session == 0xABCD
+    assert not rig.module.outputs.laser and not rig.module.power.contracted
+    assert rig.module.streams.active_channels == []
+
+
+def test_a_hello_of_versions_that_are_not_spoken_is_refused() -> None:
+    """The error names the versions that are; the module stays as it was."""
+    rig = module_in(S.POWERED)
+    hello = link.Hello(version_first=0x20, version_last=0x2F, lanes=())
+    (error,) = _errors(rig.feed_module(rig.frame_to_module(hello, session=9)))
+    assert (error.code, error.version_first, error.version_last) == (
+        ErrorCode.UNSUPPORTED_VERSION,
+        0x10,
+        0x10,
+    )
+    assert rig.module.state is S.POWERED and rig.module.connection.session == 0
+
+
+def test_hello_takes_the_smaller_offer_for_each_direction() -> None:
+    """max_frame is negotiated each way, never under 256."""
+    rig = module_in(S.POWERED)
+    hello = link.Hello(to_module_bytes_max=300, to_host_bytes_max=100, lanes=rig.lanes)
+    (frame,) = rig.feed_module(rig.frame_to_module(hello, session=9))
+    reply = link.HelloReply.decode(frame.payload)
+    assert (reply.to_module_bytes_max, reply.to_host_bytes_max) == (300, 256)
+
+
+# --- restart ---
+
+
+def test_a_restart_hears_nothing_until_it_has_booted_and_forgets_what_was_set() -> None:
+    """A hello right behind a reset, in the same bytes, is not taken by a module that is restarting."""
+    rig = module_in(S.READY)
+    rig.module.on_input(RingTurned(1.0), rig.now)
+    reset = rig.frame_to_module(link.Reset(request_id=0x4000))
+    hello = rig.frame_to_module(link.Hello(lanes=()), session=0xBEEF)
+    answers = rig.feed_module(reset + hello)
+    assert rig.module.state is S.POWERED and rig.module.booting
+    assert [frame.type for frame in answers if frame.type != 0x36] == [0x0A]
+    rig.module.on_deadline(rig.now + 30 * MS)
+    assert not rig.module.booting and rig.module.controls.set_id == 0
+    beacons = drain(rig.module, rig.now)
+    assert [(frame.type, frame.session) for frame in beacons] == [(0x01, 0)]
+
+
+def test_nothing_of_an_old_session_is_sent_after_a_restart() -> None:
+    """Events that were never acknowledged die with the session."""
+    rig = module_in(S.READY)
+    rig.module.on_input(RingTurned(1.0), rig.now)
+    rig.feed_module(rig.frame_to_module(link.Reset(request_id=0x4000)))
+    for at in range(0, 400, 5):
+        rig.module.on_deadline(rig.now + at * MS)
+    assert {frame.session for frame in drain(rig.module, rig.now)} == {0}
+
+
+# --- contact ---
+
+
+@pytest.mark.parametrize("state", [s for s in S if s != S.DETACHED], ids=lambda state: state.name)
+def test_removal_from_every_state_forgets_everything(state: S) -> None:
+    """Ten milliseconds without contact: unpowered, no session, no draw; dark at once."""
+    rig = module_in(state)
+    rig.module.on_input(Contact(False), rig.now)
+    assert not rig.module.outputs.laser
+    states = []
+    for wait_ms in (9, 10):
+        rig.module.on_deadline(rig.now + wait_ms * MS)
+        states.append(rig.module.state is S.DETACHED)
+    assert states == [False, True]
+    assert (rig.module.outputs.draw_ma, rig.module.connection.session) == (0, 0)
+    assert rig.module.next_deadline(rig.now + 10 * MS) is None
+
+
+@pytest.mark.parametrize("happening", [Input.ATTACH_EXPIRED, Input.BROKEN, Input.HELLO, Input.RESET])
+def test_what_happens_while_the_contact_is_open_does_not_hide_the_removal(happening: Input) -> None:
+    """A session that ends in the ten milliseconds of the debounce does not take the debounce with it."""
+    module = module_in(S.CONTRACTED).module
+    now = module.now
+    module.on_input(Contact(False), now)
+    _configure(module)
+    module._step(happening, MESSAGE.get(happening))
+    module.on_deadline(now + 10 * MS)
+    assert module.state is S.DETACHED
+
+
+def test_a_bounce_is_dark_at_once_and_must_be_confirmed_again() -> None:
+    """The laser follows the contact; when it comes back, somebody must see it within 50 ms."""
+    rig = module_in(S.READY)
+    module, now = rig.module, rig.now
+    module.on_input(Contact(False), now)
+    assert not module.outputs.laser
+    module.on_input(Contact(True), now + 5 * MS)
+    assert module.outputs.laser and module.state is S.READY
+    module.on_deadline(now + 54 * MS)
+    assert module.outputs.laser
+    module.on_deadline(now + 55 * MS)
+    assert not module.outputs.laser and module.state is S.CONTRACTED
+
+
+# --- the interlock ---
+
+LIT = (S.TRAINING, S.IDENTIFYING, S.READY, S.STREAMING)
+
+
+@pytest.mark.parametrize("state", LIT, ids=lambda state: state.name)
+@pytest.mark.parametrize("fall", ["contact", "contract", "hot", "hello", "broken"])
+def test_the_laser_goes_off_in_the_step_in_which_the_interlock_falls(state: S, fall: str) -> None:
+    """No time passes between the cause and the dark, in every state that may be lit."""
+    rig = module_in(state)
+    module = rig.module
+    assert module.outputs.laser
+    match fall:
+        case "contact":
+            module.on_input(Contact(False), rig.now)
+        case "hot":
+            module.on_input(Temperature(80.0), rig.now)
+        case "broken":
+            module.on_input(Broken("self-test failed"), rig.now)
+        case "contract":
+            rig.feed_module(rig.frame_to_module(power.PowerRevoke(request_id=0x4000)))
+            assert module.outputs.limit_ma == 100 and module.outputs.draw_ma <= 100
+        case "hello":
+            rig.feed_module(rig.frame_to_module(link.Hello(lanes=()), session=99))
+    assert not module.outputs.laser
+    assert module.data_to_send(LaneKind.OPTICAL, rig.now) == b""
+    assert module.images_to_send(LaneKind.OPTICAL, memoryview(bytearray(4096)), rig.now) == 0
+
+
+def _alone(rig: Rig, until_ns: int) -> int | None:
+    """Run the module without any host; when the laser went off, or None."""
+    module, now = rig.module, rig.now
+    while (at := module.next_deadline(now)) is not None and at <= until_ns:
+        now = max(at, now)
+        module.on_deadline(now)
+        if not module.outputs.laser:
+            return now
+        while module.images_to_send(LaneKind.OPTICAL, memoryview(bytearray(4096)), now):
+            pass
+    return None
+
+
+@pytest.mark.parametrize("state", LIT, ids=lambda state: state.name)
+def test_a_stopped_host_leaves_it_dark_within_350_ms(state: S) -> None:
+    """Whenever the host stops: three keep-alives, and the line time of four frames."""
+    for wait_ms in (0, 1, 17, 50, 99, 100, 101):
+        rig = module_in(state)
+        if state in (S.READY, S.STREAMING):
+            rig.run_for(wait_ms * MS)
+        assert rig.module.outputs.laser
+        dark = _alone(rig, rig.now + SECOND)
+        assert dark is not None and dark - rig.now <= 350 * MS
+
+
+def test_light_that_nobody_confirms_goes_out_after_50_ms() -> None:
+    """A host that pings and never sees light is believed."""
+    rig = module_in(S.CONTRACTED)
+    train = rig.frame_to_module(diagnostics.Train(request_id=0x4000))
+    rig.feed_module(train)
+    assert rig.module.outputs.laser
+    assert _alone(rig, rig.now + SECOND) == rig.now + 50 * MS
+
+
+def test_a_keep_alive_without_light_puts_it_out() -> None:
+    """The confirmation is in every keep-alive, not in the first one only."""
+    rig = module_in(S.READY)
+    rig.feed_module(rig.frame_to_module(link.Ping(0, 1, 0)))
+    rig.module.on_deadline(rig.now)
+    assert not rig.module.outputs.laser and rig.module.state is S.CONTRACTED
+
+
+def test_hot_and_warm_have_hysteresis() -> None:
+    """Up at 60 and 75 degrees, down at 55 and 68."""
+    module = module_in(S.READY).module
+    seen = []
+    for celsius in (59.9, 60.0, 55.1, 54.9, 74.9, 75.0, 68.1, 67.9, 55.0, 54.0):
+        module.on_input(Temperature(celsius), module.now)
+        seen.append(module.temperature.name)
+    assert seen == ["NORMAL", "WARM", "WARM", "NORMAL", "WARM", "HOT", "HOT", "WARM", "WARM", "NORMAL"]
+
+
+def test_pulling_it_off_does_not_cool_it() -> None:
+    """A module that was hot when it was pulled off is hot when it boots again: no light."""
+    rig = module_in(S.READY)
+    module = rig.module
+    module.on_input(Temperature(80.0), rig.now)
+    module.on_input(Contact(False), rig.now)
+    module.on_deadline(rig.now + 10 * MS)
+    module.on_input(Contact(True), rig.now + 20 * MS)
+    assert module.temperature.name == "HOT"
+
+
+# --- trouble ---
+
+
+def test_events_that_nobody_acknowledges_end_in_a_fault_not_in_an_exception() -> None:
+    """A host that never acknowledges: 8 in flight, 64 queued, then latched."""
+    rig = module_in(S.READY)
+    for _ in range(200):
+        rig.module.on_input(RingTurned(0.001), rig.now)
+    assert rig.module.state is S.FAULT and rig.module.fault_text == "events overflow"
+
+
+def test_a_long_fault_text_fits_its_message() -> None:
+    """Text is cut by bytes, between characters."""
+    rig = module_in(S.READY)
+    rig.module.on_input(Broken("ü" * 200), rig.now)
+    events = [frame for frame in drain(rig.module, rig.now) if frame.type == 0x0D]
+    assert link.FaultEvent.decode(events[0].payload).text == "ü" * 40
+
+
+def test_a_fault_is_told_once_and_beacons_say_it_until_removal() -> None:
+    """At most 100 mA, and four beacons a second; nothing else goes out."""
+    rig = module_in(S.FAULT)
+    drain(rig.module, rig.now)
+    for at in range(0, 1001, 10):
+        rig.module.on_deadline(rig.now + at * MS)
+    frames = drain(rig.module, rig.now)
+    assert [frame.type for frame in frames] == [0x01] * 4
+    assert {link.Beacon.decode(frame.payload).state for frame in frames} == {S.FAULT}
+    assert rig.module.outputs.draw_ma <= 100
+
+
+def test_a_beacon_comes_every_quarter_of_a_second_without_a_session() -> None:
+    """The first word is repeated for a host that opens the port late."""
+    rig = Rig(self_powered=True)
+    rig.module.on_input(Contact(True), 0)
+    times = []
+    for at in range(0, 1300, 10):
+        rig.module.on_deadline(at * MS)
+        times += [at for _ in drain(rig.module, at * MS)]
+    assert times == [30, 280, 530, 780, 1030, 1280]
+
+
+def test_power_phases_before_the_contract() -> None:
+    """Reject and wait lead back to greeted at 100 mA; ready without accept is refused."""
+    for message, phase in (
+        (power.PowerReject(), PowerPhase.REFUSED),
+        (power.PowerWait(), PowerPhase.WAITING),
+    ):
+        rig = module_in(S.NEGOTIATING)
+        early = rig.feed_module(rig.frame_to_module(power.PowerReady(request_id=0x4000)))
+        assert [error.code for error in _errors(early)] == [ErrorCode.POWER_BUDGET]
+        fresh = type(message)(**{**vars(message), "request_id": 0x4001})
+        (frame,) = rig.feed_module(rig.frame_to_module(fresh))
+        status = power.PowerStatus.decode(frame.payload)
+        assert (status.phase, status.limit_ma, rig.module.state) == (phase, 100, S.GREETED)
+    assert rig.host.state is not HostState.FAULT

@@ -1,0 +1,133 @@
+"""Messages that are answered without a change of state."""
+
+import pytest
+from rig import MS, SIDEBAND, Rig, module_in
+
+from laserlink.firmware_model.machine import RingTurned
+from laserlink.protocol import catalogue
+from laserlink.protocol.errors import ErrorCode
+from laserlink.protocol.frame import OVERHEAD_BYTES
+from laserlink.protocol.messages import bulk, control, diagnostics, image, link
+from laserlink.protocol.messages.layout import Record, Request
+from laserlink.protocol.states import ModuleState
+
+_next_id = 0x4000
+
+
+def ask(rig: Rig, request: Request) -> Record:
+    """One request with a fresh id as a raw frame; its one answer."""
+    global _next_id
+    _next_id += 1
+    fresh = type(request)(**{**vars(request), "request_id": _next_id})
+    (frame,) = rig.feed_module(rig.frame_to_module(fresh))
+    answer = catalogue.BY_TYPE[frame.type].message.decode(frame.payload)
+    assert vars(answer)["request_id"] == _next_id
+    return answer
+
+
+def ready() -> Rig:
+    return module_in(ModuleState.READY)
+
+
+def test_a_ping_is_answered_with_three_timestamps() -> None:
+    """The host's own, and the module's clock twice."""
+    rig = ready()
+    (frame,) = rig.feed_module(rig.frame_to_module(link.Ping(1, 77, 123)))
+    assert link.Pong.decode(frame.payload) == link.Pong(77, 123, rig.now, rig.now)
+
+
+def test_an_echo_gives_the_same_bytes_back_up_to_its_limit() -> None:
+    """Nothing, one byte, and nearly all that the frame to the module allows."""
+    rig = ready()
+    for count in (0, 1, 900):
+        answer = ask(rig, diagnostics.Echo(data=bytes(count)))
+        assert isinstance(answer, diagnostics.EchoReply) and answer.data == bytes(count)
+
+
+def test_an_echo_that_does_not_fit_the_way_back_is_refused() -> None:
+    """A host that takes 256 bytes only gets an error, not an exception."""
+    rig = ready()
+    rig.module.connection.out_bytes_max = 256
+    answer = ask(rig, diagnostics.Echo(data=bytes(256)))
+    assert isinstance(answer, link.Error) and answer.code is ErrorCode.LIMIT_EXCEEDED
+
+
+@pytest.mark.parametrize("frame_bytes", [256, 4096])
+def test_the_list_of_controls_comes_in_pages_that_fit(frame_bytes: int) -> None:
+    """All controls, once each, in order; behind the last one is out of bounds."""
+    rig = ready()
+    rig.module.connection.out_bytes_max = frame_bytes
+    names: list[str] = []
+    while True:
+        page = ask(rig, control.ControlList(start=len(names)))
+        assert isinstance(page, control.ControlInfos) and page.controls
+        assert len(bytes(page)) + OVERHEAD_BYTES <= frame_bytes
+        names += [info.name for info in page.controls]
+        if len(names) == page.total:
+            break
+    assert names == [item.name for item in rig.module.controls.controls.values()]
+    behind = ask(rig, control.ControlList(start=len(names)))
+    assert isinstance(behind, link.Error) and behind.code is ErrorCode.OUT_OF_BOUNDS
+
+
+def test_a_set_that_is_sent_again_is_carried_out_once_and_answered_alike() -> None:
+    """The same id: the same bytes back, and the set counts once; an older id is dropped."""
+    rig = ready()
+    old = rig.frame_to_module(control.ControlSet(0x3FFF, rig.module.controls.get((control.ControlId(2),))))
+    wire = rig.frame_to_module(control.ControlSet(0x4000, rig.module.controls.get((control.ControlId(1),))))
+    first, second = rig.feed_module(wire), rig.feed_module(wire)
+    assert bytes(first[0]) == bytes(second[0]) and rig.module.controls.set_id == 1
+    assert rig.feed_module(old) == [] and rig.module.controls.set_id == 1
+
+
+def test_sixteen_values_are_set_and_read_in_the_smallest_frame() -> None:
+    """The limit of a request fits 256 bytes both ways."""
+    rig = ready()
+    rig.module.connection.out_bytes_max = rig.module.connection.in_bytes_max = 256
+    values = rig.module.controls.get((control.ControlId(2),) * 16)
+    assert isinstance(ask(rig, control.ControlSet(values=values)), control.ControlSetReply)
+    got = ask(rig, control.ControlGet(controls=(control.ControlId(1),) * 16))
+    assert isinstance(got, control.ControlValues) and len(got.values) == 16
+
+
+def test_counters_count() -> None:
+    """Frames, offences, images and time since boot."""
+    rig = ready()
+    rig.capture(region=(0, 0, 64, 64))
+    rig.feed_module(
+        b"garbage" + rig.frame_to_module(link.Pong()) + rig.frame_to_module(link.Ping(), session=9)
+    )
+    seen = ask(rig, link.CountersRead())
+    assert isinstance(seen, link.Counters)
+    assert (seen.frames_bad, seen.frames_illegal, seen.frames_stale, seen.images) == (1, 1, 1, 1)
+    assert seen.uptime_ms == (rig.now - 100 * MS) // MS
+
+
+def test_only_events_are_acknowledged() -> None:
+    """An ack for another channel is an offence; one for events stops the repetition."""
+    rig = ready()
+    frames = rig.feed_module(rig.frame_to_module(link.Ack(5, 0)))
+    assert [link.Error.decode(frame.payload).code for frame in frames] == [ErrorCode.WRONG_CHANNEL]
+    rig.module.on_input(RingTurned(0.5), rig.now)
+    assert rig.module.event_sender.next_deadline() is not None
+    event = rig.module.data_to_send(SIDEBAND, rig.now)
+    sequence = int.from_bytes(event[12:16], "little")
+    rig.feed_module(rig.frame_to_module(link.Ack(1, sequence + 1)))
+    assert rig.module.event_sender.next_deadline() is None
+
+
+def test_credit_and_resend_for_a_stream_that_there_is_not_are_offences() -> None:
+    """Typed, one each."""
+    rig = ready()
+    for message in (link.Credit(5), image.Resend(1, 1, ())):
+        (frame,) = rig.feed_module(rig.frame_to_module(message, 9))
+        assert link.Error.decode(frame.payload).code is ErrorCode.UNKNOWN_STREAM
+
+
+def test_the_log_is_a_file() -> None:
+    """What the module wrote down can be read; other names are not found."""
+    rig = ready()
+    part = ask(rig, bulk.FileRead(0, 0, "log"))
+    assert isinstance(part, bulk.FilePart) and b"booted" in part.part and b"trained: seated" in part.part
+    missing = ask(rig, bulk.FileRead(0, 0, "secret"))
+    assert isinstance(missing, link.Error) and missing.code is ErrorCode.NOT_FOUND

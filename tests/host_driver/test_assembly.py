@@ -1,0 +1,202 @@
+"""One image being put together, without any wire."""
+
+import copy
+
+import numpy as np
+import pytest
+from rig import MS
+
+from laserlink.host_driver.assembly import Assembly, start_of
+from laserlink.host_driver.shot import Gap
+from laserlink.protocol import _accel
+from laserlink.protocol.digest import image_digest
+from laserlink.protocol.errors import MalformedPayload, OutOfBounds
+from laserlink.protocol.image_layout import ImageLayout
+from laserlink.protocol.limits import RESEND_RANGES_MAX, RESEND_TRIES
+from laserlink.protocol.messages.image import ImageData, ImageDigests, ImageStart, Wanted
+
+LAYOUT = ImageLayout(256, 256, 12, 4096)  # 25 chunks of 4032 bytes
+PIXELS = (np.arange(LAYOUT.pixels, dtype=np.uint32) * 2654435761 >> 9 & 0xFFF).astype(np.uint16)
+PACKED = bytes(_accel.pack(PIXELS, LAYOUT.bits))
+DIGESTS = tuple(_accel.strip_digests(PACKED, LAYOUT.strip_bytes))
+WHOLE = image_digest(DIGESTS, LAYOUT.coded_bytes)
+START = ImageStart(
+    image_id=1, bits=12, width=256, height=256, coded_bytes=LAYOUT.coded_bytes,
+    decoded_bytes=LAYOUT.decoded_bytes, chunk_bytes=LAYOUT.chunk_bytes,
+)  # fmt: skip
+
+
+def chunk(index: int) -> ImageData:
+    offset = index * LAYOUT.chunk_bytes
+    return ImageData(1, offset, PACKED[offset : offset + LAYOUT.chunk_length(index)])
+
+
+def assembly(chunks: set[int] | None = None, *, start: bool = True, digests: bool = True) -> Assembly:
+    made = Assembly(2, 1, LAYOUT, 0)
+    if start:
+        made.take_start(START)
+    for index in sorted(set(range(LAYOUT.chunks)) if chunks is None else chunks):
+        made.place(chunk(index))
+    if digests:
+        made.take_digests(ImageDigests(1, WHOLE, 0, DIGESTS))
+    return made
+
+
+def test_a_whole_image_is_true_and_unpacked() -> None:
+    """All chunks and all digests: no gap, and every pixel."""
+    made = assembly()
+    assert made.all_here and made.closed and made.verify()
+    done = made.finish(7)
+    assert done.gaps == () and np.array_equal(done.picture.reshape(-1), PIXELS)
+    assert (done.chunks_received, done.done_ns) == (25, 7)
+
+
+def test_chunks_in_any_order_and_twice_give_the_same_image() -> None:
+    """Placed by offset; a repeated chunk is counted and not taken."""
+    made = assembly(set())
+    for index in [*reversed(range(LAYOUT.chunks)), 3, 3]:
+        made.place(chunk(index))
+    done = made.finish(0)
+    assert done.gaps == () and done.duplicates == 2 and np.array_equal(done.picture.reshape(-1), PIXELS)
+
+
+def test_only_what_lies_before_the_last_chunk_seen_is_missed_at_first() -> None:
+    """The rest may be on its way; with the tail, or after the digests, everything is missed."""
+    made = assembly({0, 1, 4}, digests=False)
+    request = made.request(tail=False)
+    assert request is not None and [(item.offset, item.length) for item in request.ranges] == [
+        (2 * 4032, 2 * 4032)
+    ]
+    assert request.wanted == Wanted.NONE
+    with_tail = made.request(tail=True)
+    assert with_tail is not None and with_tail.wanted == Wanted.DIGESTS
+    assert sum(item.length for item in with_tail.ranges) // 4032 == 7  # a quarter of 25, rounded up
+
+
+def test_each_chunk_is_asked_for_five_times_and_never_more_than_a_quarter_at_once() -> None:
+    """After five requests for each chunk there is nothing left to ask."""
+    made = assembly({LAYOUT.chunks - 1})
+    asked = np.zeros(LAYOUT.chunks, int)
+    while (request := made.request(tail=True)) is not None:
+        lengths = [-(-item.length // 4032) for item in request.ranges]
+        assert sum(lengths) <= 7 and len(request.ranges) <= RESEND_RANGES_MAX
+        for item, count in zip(request.ranges, lengths, strict=True):
+            asked[item.offset // 4032 : item.offset // 4032 + count] += 1
+    assert set(asked[:-1]) == {RESEND_TRIES} and asked[-1] == 0
+
+
+def test_scattered_gaps_take_several_requests() -> None:
+    """A request holds sixteen ranges, and asks for no more than that."""
+    layout = ImageLayout(1024, 512, 12, 4096)
+    made = Assembly(2, 1, layout, 0)
+    made._present[::2] = 1
+    request = made.request(tail=True)
+    assert request is not None and len(request.ranges) == RESEND_RANGES_MAX
+    assert [item.offset // 4032 for item in request.ranges] == list(range(1, 33, 2))
+
+
+def test_start_and_digests_are_asked_for_five_times_too() -> None:
+    """An image whose start never comes does not ask for ever."""
+    made = assembly(start=False, digests=False)
+    asked = [made.request(tail=True) for _ in range(8)]
+    assert [item.wanted for item in asked if item] == [Wanted.START | Wanted.DIGESTS] * RESEND_TRIES
+
+
+def test_the_last_chunk_is_asked_for_with_its_own_length() -> None:
+    """A range ends with the image, not behind it."""
+    made = assembly(set(range(24)))
+    request = made.request(tail=True)
+    assert request is not None
+    (item,) = request.ranges
+    assert item.offset + item.length == LAYOUT.coded_bytes
+
+
+def test_a_wrong_strip_is_dropped_once_and_is_a_gap_the_second_time() -> None:
+    """Both times with all chunks here."""
+    made = assembly()
+    made.take_digests(ImageDigests(1, WHOLE, 0, (DIGESTS[0] ^ 1,)))
+    assert not made.verify() and not made.all_here
+    assert len(made.missing_chunks()) == LAYOUT.chunks
+    for index in range(LAYOUT.chunks):
+        made.place(chunk(index))
+    assert made.all_here and made.verify()
+    done = made.finish(0)
+    assert done.gaps == (Gap(0, LAYOUT.coded_bytes, "wrong digest"),) and not done.picture.any()
+
+
+def test_a_strip_that_is_right_the_second_time_is_no_gap() -> None:
+    """The sums of a dropped strip start again."""
+    made = assembly(digests=False)
+    made.take_digests(ImageDigests(1, WHOLE, 0, (DIGESTS[0] ^ 1,)))
+    made.verify()
+    made.take_digests(ImageDigests(1, WHOLE, 0, DIGESTS))
+    for index in range(LAYOUT.chunks):
+        made.place(chunk(index))
+    assert made.verify() and made.finish(0).gaps == ()
+
+
+def test_gaps_are_sorted_runs_of_bytes_and_their_pixels_are_zero() -> None:
+    """Missing chunks next to each other are one gap; nothing is padded."""
+    done = assembly(set(range(LAYOUT.chunks)) - {0, 5, 6, 24}).finish(0)
+    expected = [(0, 4032), (5 * 4032, 2 * 4032), (24 * 4032, LAYOUT.chunk_length(24))]
+    assert [(gap.offset, gap.length) for gap in done.gaps] == expected
+    assert {gap.reason for gap in done.gaps} == {"missing"}
+    picture = done.picture.reshape(-1)
+    for offset, length in expected:
+        first, count = offset * 8 // 12, length * 8 // 12
+        assert not picture[first : first + count].any()
+    kept = PIXELS.copy()
+    for offset, length in expected:
+        kept[offset * 8 // 12 : (offset + length) * 8 // 12] = 0
+    assert np.array_equal(picture, kept)
+
+
+@pytest.mark.parametrize(
+    "field", [{"width": 260}, {"bits": 10}, {"coded_bytes": 5}, {"decoded_bytes": 5}, {"chunk_bytes": 64}]
+)
+def test_a_start_that_is_not_the_configured_image_is_malformed(field: dict[str, int]) -> None:
+    """Sizes come from the configuration, never from a frame."""
+    made = assembly(start=False)
+    with pytest.raises(MalformedPayload):
+        made.take_start(ImageStart(**{**vars(START), **field}))
+    assert made.start is None
+
+
+@pytest.mark.parametrize("offset", [1, 4031, 25 * 4032, 1 << 63])
+def test_a_chunk_that_is_not_one_of_the_image_is_out_of_bounds(offset: int) -> None:
+    """Nothing is written for it."""
+    made = assembly(set())
+    with pytest.raises(OutOfBounds):
+        made.place(ImageData(1, offset, bytes(4032)))
+    assert not made._present.any()
+
+
+def test_digests_of_strips_that_there_are_not_are_out_of_bounds() -> None:
+    """Neither behind the end nor over it; and none are taken then."""
+    for message in (
+        ImageDigests(1, 0, 1, (1,)),
+        ImageDigests(1, 0, 0, (1, 2)),
+        ImageDigests(1, 0, 65_535, (1,)),
+    ):
+        made = assembly(digests=False)
+        with pytest.raises(OutOfBounds):
+            made.take_digests(message)
+        assert not made.closed
+
+
+def test_a_copy_goes_its_own_way_and_fills_its_own_picture() -> None:
+    """Slot and arrays of the copy belong together."""
+    made = assembly(set(range(10)))
+    other = copy.deepcopy(made)
+    for index in range(10, LAYOUT.chunks):
+        other.place(chunk(index))
+    assert other.all_here and other.finish(0).gaps == ()
+    assert not made.all_here and len(made.missing_chunks()) == 15
+
+
+def test_the_start_of_an_image_without_one_says_what_the_stream_says() -> None:
+    """Sizes are known from the configuration; when and how it was taken is not."""
+    made = assembly(start=False)
+    told = start_of(made.finish(MS))
+    assert (told.width, told.bits, told.exposure_us, told.white_level) == (256, 12, 0, 4095)
+    assert start_of(assembly().finish(0)) is START

@@ -1,0 +1,645 @@
+"""The host as a machine: every state x every input, every message in every state, loss and recovery."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rig import MS, OPTICAL, SIDEBAND, EachFrame, Rig, Sessions, drain, drop_if, host_in, is_type
+from rig import S as SECOND
+
+from laserlink.firmware_model.actions import UpdateInstalled
+from laserlink.firmware_model.bulk import digest_of
+from laserlink.firmware_model.machine import Broken, Temperature
+from laserlink.host_driver import actions
+from laserlink.host_driver.actions import Answered, Attached, Lost, NoDevice, Unanswered
+from laserlink.host_driver.assembly import ImageDone
+from laserlink.host_driver.machine import Contact, Host, Light, Shorted
+from laserlink.host_driver.power import PowerSource
+from laserlink.host_driver.table import TABLE, Input
+from laserlink.protocol import catalogue
+from laserlink.protocol.catalogue import Direction
+from laserlink.protocol.errors import ErrorCode, LocalProtocolError
+from laserlink.protocol.frame import Frame
+from laserlink.protocol.limits import EVENTS_PENDING
+from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
+from laserlink.protocol.messages.control import Value, ValueType, encode_value
+from laserlink.protocol.messages.layout import Record
+from laserlink.protocol.states import HostState as S
+from laserlink.protocol.states import LossCause, ModuleState
+
+# What comes with an input; None for what carries nothing.
+ARGUMENT: dict[Input, Record] = {
+    Input.HELLO_REPLY: link.HelloReply(to_module_bytes_max=1024, first_sequence=0, lanes=()),
+    Input.POWER_REQUEST: power.PowerRequest(),
+    Input.POWER_TOO_MUCH: power.PowerRequest(),
+    Input.POWER_REFUSED: power.PowerStatus(),
+    Input.POWER_ENDED: power.PowerStatus(),
+    Input.REFUSED: link.Error(code=ErrorCode.TOO_HOT),
+    Input.BROKEN: link.FaultEvent(text="broken"),
+    Input.DESCRIPTOR_PART: identity.DescriptorPart(total_bytes=9, part=b"x"),
+    Input.DESCRIPTOR_END: identity.DescriptorPart(total_bytes=9, part=b"x"),
+}
+
+
+@pytest.mark.parametrize("state", S, ids=lambda state: state.name)
+def test_a_row_acts_and_lands_and_a_missing_row_does_nothing(
+    state: S, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every (state, input): the named action runs once and the state is the row's; else nothing changes."""
+    called: list[str] = []
+    for name in {f"do_{action}" for action, _ in TABLE.values()}:
+        monkeypatch.setattr(Host, name, _spy(getattr(Host, name), name, called))
+    for happening in Input:
+        host = host_in(state).host
+        called.clear()
+        host._identity.buffer = bytearray(bytes(identity.Descriptor()))
+        row = TABLE.get((state, happening))
+        assert host._step(happening, ARGUMENT.get(happening)) is (row is not None)
+        if row is None:
+            assert (called, host.state) == ([], state), happening
+        else:
+            assert (called[:1], host.state) == ([f"do_{row[0]}"], row[1]), happening
+
+
+def _spy(original: Callable[..., Any], name: str, called: list[str]) -> Callable[..., Any]:
+    def action(self: Host, message: Any) -> Any:
+        called.append(name)
+        return original(self, message)
+
+    return action
+
+
+# --- every message in every state, as real frames ---
+
+
+def _errors(frames: list[Frame]) -> list[link.Error]:
+    return [link.Error.decode(frame.payload) for frame in frames if frame.type == catalogue.ERROR]
+
+
+@pytest.mark.parametrize("state", S, ids=lambda state: state.name)
+def test_every_message_in_every_state_has_one_defined_answer(state: S) -> None:
+    """An illegal one gets exactly one error of the right code; a legal one at most one."""
+    for row in catalogue.ROWS:
+        rig = host_in(state)
+        session = rig.host.connection.session = rig.host.connection.session or 0x77
+        beacon = row.message is link.Beacon
+        lane = OPTICAL if row.carrier is catalogue.Carrier.IMAGE else SIDEBAND
+        wire = rig.frame_to_module(row.message(), session=0 if beacon else session)
+        errors = [error.code for error in _errors(rig.feed_host(wire, lane=lane))]
+        expected: list[list[ErrorCode]] = [[], errors[:1]]
+        if row.message is link.Error or beacon:
+            expected = [[]]
+        elif row.direction is Direction.TO_MODULE:
+            expected = [[ErrorCode.WRONG_DIRECTION]]
+        elif state not in row.states:
+            expected = [[ErrorCode.ILLEGAL_IN_STATE]]
+        assert errors in expected, row.message.__name__
+
+
+@pytest.mark.parametrize("state", S, ids=lambda state: state.name)
+def test_intact_frames_with_garbage_in_them_never_raise(state: S) -> None:
+    """Any type, channel and payload on either lane: never an exception, and nothing grows without bound."""
+    chance = random.Random(state)
+    for _ in range(12):
+        rig = host_in(state)
+        session = rig.host.connection.session or 0x77
+        for number in range(40):
+            kind = chance.choice([*catalogue.BY_TYPE, chance.randrange(256)])
+            row = catalogue.BY_TYPE.get(kind)
+            channel = chance.choice([*(sorted(row.channel.value) if row else [0]), chance.randrange(16)])
+            payload = chance.randbytes(chance.choice([0, 2, 3, 6, 12, 40]))
+            rig.feed_host(
+                bytes(Frame(kind, channel, session, number, payload)), lane=chance.choice([SIDEBAND, OPTICAL])
+            )
+        rig.host.on_deadline(rig.now + 10 * SECOND)
+        assert len(rig.host.events) <= EVENTS_PENDING
+
+
+# --- contact and the first word ---
+
+
+def test_seating_waits_for_the_debounce_before_any_power() -> None:
+    """No power before 100 ms of contact; a contact that opens again starts over."""
+    host = Host(Rig().lanes, Sessions())
+    host.on_input(Contact(True), 0)
+    host.on_input(Contact(False), 99 * MS)
+    assert host.state is S.ABSENT and host.next_deadline(99 * MS) is None
+    host.on_input(Contact(True), 120 * MS)
+    host.on_deadline(219 * MS)
+    assert host.outputs.rail_ma == 0
+    host.on_deadline(220 * MS)
+    assert (host.state, host.outputs.rail_ma) == (S.POWERED, 100)
+
+
+def test_a_shorted_contact_gets_no_power() -> None:
+    """The short check is before any power; the loss is of power, and final."""
+    rig = Rig()
+    rig.host.on_input(Shorted(True), 0)
+    rig.stepper.snap_on()
+    rig.run_for(SECOND)
+    assert (rig.host.state, rig.host.outputs.rail_ma) == (S.FAULT, 0)
+    assert [(lost.cause, lost.final) for lost in rig.told(Lost)] == [(LossCause.POWER, True)]
+    rig.stepper.pull_off()
+    rig.host.on_input(Shorted(False), rig.now)
+    rig.run_for(SECOND)
+    rig.attach()
+
+
+@pytest.mark.parametrize("noise", [b"", b"AT\r\n", b"\xeb\x90" * 40], ids=["silence", "modem", "syncs"])
+def test_no_device_after_three_seconds_and_nothing_was_sent(noise: bytes) -> None:
+    """A stranger's device is never talked to, whatever it says."""
+    host = Host(Rig().lanes, Sessions())
+    host.on_input(Contact(True), 0)
+    now = 0
+    for now in range(0, 3200 * MS, 50 * MS):
+        host.on_deadline(now)
+        host.receive_data(SIDEBAND, noise, now)
+        assert host.data_to_send(SIDEBAND, now) == b""
+    told = [event for event in iter(host.next_event, None) if isinstance(event, NoDevice)]
+    assert len(told) == 1 and host.state is S.FAULT and host.outputs.rail_ma == 0
+    assert told[0].heard >= 59 * len(noise) and (told[0].heard > 0) == bool(noise)
+
+
+def test_no_device_counts_only_what_it_heard_this_time() -> None:
+    """Bytes of an earlier session are not garbage of this one."""
+    rig = Rig()
+    rig.attach()
+    rig.stepper.pull_off()
+    rig.run_for(SECOND)
+    rig.stepper.to_host[SIDEBAND].filter = lambda data, now: []
+    rig.stepper.snap_on()
+    rig.until(lambda: bool(rig.told(NoDevice)))
+    assert rig.told(NoDevice) == [NoDevice(0)]
+
+
+@pytest.mark.parametrize("state", [s for s in S if s is not S.ABSENT], ids=lambda state: state.name)
+def test_removal_from_every_state_and_the_same_host_works_again(state: S) -> None:
+    """Pulled off: absent within the debounce, no power, no deadline left; snapped on again: images again."""
+    rig = host_in(state)
+    rig.stepper.pull_off()
+    rig.run_for(11 * MS)
+    assert (rig.host.state, rig.host.outputs.rail_ma, rig.module.state) == (S.ABSENT, 0, ModuleState.DETACHED)
+    assert rig.host.next_deadline(rig.now) is None and rig.host.connection.session == 0
+    assert (rig.losses()[-1:] == ["DETACH"]) == (state is not S.SEATING)
+    rig.run_for(SECOND)
+    rig.events.clear()
+    rig.attach()
+    (done,) = rig.capture(region=(0, 0, 64, 64))
+    assert rig.exact(done)
+
+
+@pytest.mark.parametrize("timer", ["give-up", "restart"])
+def test_what_happens_while_the_contact_is_open_does_not_hide_the_removal(timer: str) -> None:
+    """A session that ends in the ten milliseconds of the debounce does not take the debounce with it."""
+    rig = host_in(S.CONTRACTED)
+    host, now = rig.host, rig.now
+    host.on_input(Contact(False), now)
+    if timer == "give-up":
+        host._step(Input.ATTACH_EXPIRED)
+    else:
+        rig.feed_host(bytes(Frame(0x01, 0, 0, 0, bytes(link.Beacon()))))
+    host.on_deadline(now + 10 * MS)
+    assert host.state is S.ABSENT
+
+
+def test_a_bounce_of_the_contact_is_no_removal() -> None:
+    """Five milliseconds without contact while streaming: the session lives, and images go on, exact."""
+    rig = host_in(S.STREAMING)
+    rig.stepper.pull_off()
+    rig.run_for(5 * MS)
+    rig.stepper.snap_on()
+    rig.events.clear()
+    done = rig.await_images(4)
+    assert S.ABSENT not in rig.states() and rig.losses() in ([], ["OPTICAL"])
+    assert all(rig.exact(image) for image in done[1:])
+
+
+# --- settings ---
+
+
+def test_the_same_module_gets_its_settings_back_and_another_does_not() -> None:
+    """What was set is remembered by the module's id, and only by that."""
+    rig = Rig()
+    assert rig.attach().again is False
+    rig.host.set_controls({"ExposureTime": 5000, "AnalogueGain": 2.0}, rig.now)
+    rig.until(lambda: rig.host.requests.idle)
+    first = rig.module
+    rig.stepper.pull_off()
+    rig.run_for(SECOND)
+    other = Rig(rig.lanes, "uart-1m").module
+    rig.stepper.swap(other)
+    assert rig.attach().again is False and other.controls.set_id == 0
+    rig.stepper.pull_off()
+    rig.run_for(SECOND)
+    rig.stepper.swap(first)
+    assert first.controls.values[1] == 10_000
+    assert rig.attach().again is True
+    assert (first.controls.values[1], first.controls.values[2]) == (5000, 2.0)
+    assert rig.host.controls.current["ExposureTime"] == 5000
+
+
+def test_controls_by_name_are_checked_before_they_are_sent() -> None:
+    """An unknown name, a wrong type, too many at once and a wrong state are the caller's errors."""
+    host = host_in(S.READY).host
+    wrong: list[dict[str, Value]] = [{"Zoom": 2}, {"ExposureTime": 1.5}, {f"C{n}": 1 for n in range(17)}]
+    for values in wrong:
+        with pytest.raises(LocalProtocolError):
+            host.set_controls(values, host.now)
+    with pytest.raises(LocalProtocolError):
+        host_in(S.ABSENT).host.request(image.StreamStart(), 0)
+
+
+# --- silence, recovery, restart ---
+
+
+def _mute(rig: Rig, direction: str, muted: bool) -> None:
+    wires = rig.stepper.to_host if direction == "to host" else rig.stepper.to_module
+    wires[SIDEBAND].filter = (lambda data, now: []) if muted else None
+
+
+@pytest.mark.parametrize("direction", ["to host", "to module"])
+def test_silence_of_the_sideband_is_a_timeout_and_recovers(direction: str) -> None:
+    """Half a second without a word, either way: the deaf end gives up, and the stream goes on afterwards."""
+    rig = host_in(S.STREAMING)
+    rig.events.clear()
+    _mute(rig, direction, True)
+    rig.run_for(500 * MS)
+    assert rig.module.outputs.laser is (direction == "to host")
+    assert rig.losses()[-1] == ("TIMEOUT" if direction == "to host" else "OPTICAL")
+    _mute(rig, direction, False)
+    rig.until_states(ModuleState.STREAMING, S.STREAMING)
+    assert not any(lost.final for lost in rig.told(Lost))
+    rig.events.clear()
+    assert all(rig.exact(done) for done in rig.await_images(4)[2:])
+
+
+def test_an_attach_that_is_interrupted_before_the_controls_still_ends_attached() -> None:
+    """The list of controls is asked for again when the link was lost in the middle of it."""
+    rig = Rig()
+    rig.stepper.snap_on()
+    rig.until_states(host=S.READY)
+    _mute(rig, "to host", True)
+    rig.until_states(host=S.RECOVERING)
+    _mute(rig, "to host", False)
+    rig.await_attached()
+
+
+def test_more_than_five_recoveries_in_five_minutes_latch() -> None:
+    """Five are repaired; the sixth is given up until the module is removed."""
+    rig = Rig()
+    rig.attach()
+    for count in range(6):
+        assert rig.host.state is S.READY, count
+        _mute(rig, "to host", True)
+        rig.until_states(host=S.RECOVERING if count < 5 else S.FAULT)
+        _mute(rig, "to host", False)
+        if count < 5:
+            rig.until_states(host=S.READY)
+    assert rig.told(Lost)[-1] == Lost(LossCause.FIRMWARE, "the link was lost too often", True)
+    assert rig.host.outputs.rail_ma == 0
+    rig.stepper.pull_off()
+    rig.run_for(SECOND)
+    rig.events.clear()
+    rig.attach()
+
+
+def test_requests_that_are_never_answered_count_as_recoveries_too() -> None:
+    """A module that answers pings and nothing else is given up after five recoveries."""
+    rig = Rig()
+    rig.attach()
+    answers = {row.type for row in catalogue.ROWS if row.role == "reply"}
+    rig.stepper.to_host[SIDEBAND].filter = drop_if(lambda frame, number: frame[3] in answers)
+    for _ in range(40):
+        if rig.host.state is S.READY:
+            rig.request(diagnostics.Echo())
+        rig.run_for(500 * MS)
+    assert rig.host.state is S.FAULT or "TIMEOUT" in rig.losses()
+    assert rig.told(Unanswered)
+    assert len([lost for lost in rig.told(Lost) if lost.text == "the module fell silent"]) <= 5
+
+
+def test_a_restart_in_the_middle_of_a_session_is_told_and_attached_again() -> None:
+    """A module that lost its memory beacons: Lost(FIRMWARE), a fresh session, the settings back."""
+    rig = Rig(self_powered=True)
+    rig.attach()
+    rig.host.set_controls({"ExposureTime": 5000}, rig.now)
+    rig.until(lambda: rig.host.requests.idle)
+    session = rig.host.connection.session
+    rig.module.do_give_up(None)
+    rig.module.do_boot(None)
+    rig.module.state = ModuleState.POWERED
+    rig.stepper.settle()
+    attached = rig.await_attached()
+    assert attached.again and rig.host.connection.session != session
+    assert rig.module.controls.values[1] == 5000
+
+
+def test_a_reset_is_answered_and_attached_again_without_a_false_loss() -> None:
+    """What the host asked for is no optical loss."""
+    rig = Rig()
+    rig.attach()
+    rig.request(link.Reset())
+    rig.until(lambda: bool(rig.told(Attached)))
+    assert rig.losses() == []
+
+
+def test_an_update_goes_through_and_the_module_comes_back() -> None:
+    """Dark while updating, which is no optical loss; installed once; attached again."""
+    rig = Rig()
+    rig.attach()
+    firmware = random.Random(1).randbytes(3000)
+    rig.ask(bulk.UpdateBegin(0, len(firmware), digest_of(firmware)))
+    assert (rig.host.state, rig.module.state) == (S.UPDATING, ModuleState.UPDATING)
+    assert not rig.module.outputs.laser and rig.losses() == []
+    for offset in range(0, len(firmware), 900):
+        rig.ask(bulk.UpdateData(0, offset, firmware[offset : offset + 900]))
+    rig.ask(bulk.UpdateEnd())
+    assert rig.told(UpdateInstalled) == [UpdateInstalled(firmware)]
+    rig.await_attached()
+    assert rig.module.boot_count == 2
+
+
+def test_a_fault_of_the_module_is_final() -> None:
+    """Lost(FIRMWARE) with the module's own words, and no power until removal."""
+    rig = host_in(S.READY)
+    rig.module.on_input(Broken("self-test failed"), rig.now)
+    rig.stepper.settle()
+    rig.until_states(host=S.FAULT)
+    assert rig.told(Lost)[-1] == Lost(LossCause.FIRMWARE, "self-test failed", True)
+    assert rig.host.outputs.rail_ma == 0
+
+
+def test_heat_darkens_is_told_and_light_comes_back_when_it_cools() -> None:
+    """A hot module: Lost(THERMAL), nothing but the sideband; cooler again: the stream goes on."""
+    rig = host_in(S.STREAMING)
+    rig.events.clear()
+    rig.module.on_input(Temperature(80.0), rig.now)
+    rig.stepper.settle()
+    rig.run_for(SECOND)
+    assert rig.losses()[-1] == "THERMAL" and rig.host.state is S.CONTRACTED and not rig.module.outputs.laser
+    rig.module.on_input(Temperature(50.0), rig.now)
+    rig.stepper.settle()
+    rig.until_states(ModuleState.STREAMING, S.STREAMING)
+    rig.events.clear()
+    assert all(rig.exact(done) for done in rig.await_images(4)[2:])
+
+
+def test_a_beam_that_stays_blocked_ends_the_session_after_the_watchdog(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Light that never comes back is not trained for ever: the host gives up, and attaches when it can."""
+    monkeypatch.setattr(actions, "ATTACH_WATCHDOG_NS", 300 * MS)
+    rig = host_in(S.STREAMING)
+    rig.events.clear()
+    rig.stepper.block_beam(True)
+    rig.until(lambda: any(lost.text == "the module does not answer" for lost in rig.told(Lost)), 8 * SECOND)
+    assert rig.losses()[0] == "OPTICAL"
+    rig.stepper.block_beam(False)
+    rig.events.clear()
+    rig.until(lambda: bool(rig.told(Attached)), 20 * SECOND)
+
+
+# --- hostile modules ---
+
+
+def test_an_answer_of_the_wrong_type_is_an_offence() -> None:
+    """The id fits and the type does not: one error, Lost(PROTOCOL), and the request is asked again."""
+    rig = host_in(S.READY)
+    request = rig.host.request(diagnostics.Echo(data=b"x"), rig.now)
+    drain(rig.host, rig.now)
+    wrong = rig.frame_to_module(link.Counters(request.request_id))
+    errors = _errors(rig.feed_host(wrong))
+    assert [error.code for error in errors] == [ErrorCode.ILLEGAL_IN_STATE]
+    assert _lost(rig)[-1] == LossCause.PROTOCOL
+    rig.stepper.settle()
+    rig.until(lambda: any(event.request == request for event in rig.told(Answered)))
+
+
+def _lost(rig: Rig) -> list[LossCause]:
+    return [event.cause for event in (*rig.events, *rig.host.events) if isinstance(event, Lost)]
+
+
+def _hostile(rig: Rig, message: type[Record], make: Callable[[Record], Record]) -> None:
+    """The module's messages of a type are replaced on the wire by what `make` makes of them."""
+
+    def rule(frame: bytes, number: int) -> list[bytes]:
+        if not is_type(frame, message):
+            return [frame]
+        row = catalogue.BY_TYPE[frame[3]]
+        changed = make(row.message.decode(frame[20:-4]))
+        session, sequence = (int.from_bytes(frame[at : at + 4], "little") for at in (8, 12))
+        return [bytes(Frame(row.type, frame[4], session, sequence, bytes(changed), frame[5]))]
+
+    rig.stepper.to_host[SIDEBAND].filter = EachFrame(rule)
+
+
+def _with(**changes: Any) -> Callable[[Record], Record]:
+    return lambda record: replace(record, **changes)
+
+
+def _zeros(record: Record) -> Record:
+    assert isinstance(record, identity.DescriptorPart)
+    return replace(record, part=bytes(len(record.part)))
+
+
+def _each_control(**changes: Any) -> Callable[[Record], Record]:
+    def lie(record: Record) -> Record:
+        assert isinstance(record, control.ControlInfos)
+        return replace(record, controls=tuple(replace(item, **changes) for item in record.controls))
+
+    return lie
+
+
+LIES: list[tuple[type[Record], Callable[[Record], Record]]] = [
+    (link.HelloReply, _with(version=0x20)),
+    (link.HelloReply, _with(to_host_bytes_max=60_000)),
+    (identity.DescriptorPart, _with(total_bytes=65_535)),
+    (identity.DescriptorPart, _with(offset=999)),
+    (identity.DescriptorPart, _with(part=b"")),
+    (identity.DescriptorPart, _zeros),
+    (control.ControlInfos, _with(total=255)),
+    (control.ControlInfos, _with(start=3)),
+    (control.ControlInfos, _with(controls=())),
+    (control.ControlInfos, _each_control(minimum=b"\xff" * 8, type=ValueType.FLOAT)),
+]
+
+
+@pytest.mark.parametrize(("message", "lie"), LIES, ids=lambda value: getattr(value, "__name__", ""))
+def test_lies_during_the_attach_are_protocol_losses(
+    message: type[Record], lie: Callable[[Record], Record]
+) -> None:
+    """Typed, never an exception, never attached; and an honest module attaches afterwards."""
+    rig = Rig()
+    _hostile(rig, message, lie)
+    rig.stepper.snap_on()
+    rig.run_for(SECOND)
+    assert "PROTOCOL" in rig.losses() and not rig.told(Attached)
+    rig.stepper.to_host[SIDEBAND].filter = None
+    rig.stepper.pull_off()
+    rig.run_for(SECOND)
+    rig.events.clear()
+    rig.attach()
+
+
+CONFIGURED_LIES = [
+    _with(width=65_532, height=65_534),
+    _with(width=7),
+    _with(height=3),
+    _with(chunk_bytes=1),
+    _with(coded_bytes=1),
+    _with(frames_per_image=2),
+    _with(channel=3),
+    _with(width=128, coded_bytes=8192),
+]
+
+
+@pytest.mark.parametrize("lie", CONFIGURED_LIES)
+def test_impossible_sizes_of_a_stream_are_refused_and_the_next_request_goes_out(
+    lie: Callable[[Record], Record],
+) -> None:
+    """Nothing is allocated for a stream that contradicts itself or the question."""
+    rig = host_in(S.READY)
+    _hostile(rig, image.StreamConfigured, lie)
+    rig.host.request(image.StreamConfigure(0, 2, 3, 8, 0, 0, 64, 64), rig.now)
+    echo = rig.host.request(diagnostics.Echo(data=b"still here"), rig.now)
+    rig.stepper.settle()
+    rig.until(lambda: any(event.request == echo for event in rig.told(Answered)))
+    assert rig.losses() == ["PROTOCOL"]
+    with pytest.raises(LocalProtocolError):
+        rig.host.streams.layout_of(2)
+    assert [type(event.request) for event in rig.told(Unanswered)] == [image.StreamConfigure]
+
+
+def test_a_flood_of_errors_is_counted_and_not_answered() -> None:
+    """Two thousand errors: no frame goes out, and what is kept is bounded."""
+    rig = host_in(S.READY)
+    wire = rig.frame_to_module(link.Error(text="no"))
+    assert rig.feed_host(wire * 2000) == []
+    assert len(rig.host.events) <= EVENTS_PENDING
+
+
+def test_a_module_that_claims_other_types_for_its_controls_gets_no_settings() -> None:
+    """Settings are replayed only to controls of the type that they were set with."""
+    rig = Rig()
+    rig.attach()
+    rig.host.set_controls({"AnalogueGain": 2.0}, rig.now)
+    rig.until(lambda: rig.host.requests.idle)
+    rig.stepper.pull_off()
+    rig.run_for(SECOND)
+    bounds = {"minimum": bytes(8), "maximum": bytes(8), "default": bytes(8)}
+    _hostile(rig, control.ControlInfos, _each_control(type=ValueType.INTEGER, **bounds))
+    assert rig.attach().again is False
+
+
+# --- power ---
+
+
+def test_a_phone_that_offers_too_little_is_told_so() -> None:
+    """The module refuses the offers; the loss is of power, final, and the pins are off."""
+    for offer in (power.PowerOffer(5000, 300), power.PowerOffer(9000, 3000)):
+        rig = Rig(host=Host(Rig().lanes, Sessions(), PowerSource((offer,))))
+        rig.stepper.snap_on()
+        rig.run_for(SECOND)
+        assert rig.host.state is S.FAULT and rig.host.outputs.rail_ma == 0
+        assert [(lost.cause, lost.final) for lost in rig.told(Lost)] == [(LossCause.POWER, True)]
+
+
+@pytest.mark.parametrize(
+    "lie", [_with(operating_ma=60_000), _with(offer=9)], ids=["too much", "no such offer"]
+)
+def test_a_module_that_wants_too_much_is_rejected(lie: Callable[[Record], Record]) -> None:
+    """The reject is answered, then the session ends; nobody is offended by what the other says."""
+    rig = Rig(self_powered=True)
+    _hostile(rig, power.PowerRequest, lie)
+    rig.stepper.snap_on()
+    rig.run_for(SECOND)
+    assert rig.host.state is S.FAULT and rig.host.outputs.rail_ma == 0
+    assert [(lost.cause, lost.final) for lost in rig.told(Lost)] == [(LossCause.POWER, True)]
+    assert not rig.module.connection.counters.offences
+
+
+def test_a_revoke_is_dark_and_power_can_be_negotiated_again() -> None:
+    """Revoked while streaming: 100 mA at once, Lost(POWER), the session lives; renegotiated: images again."""
+    rig = host_in(S.STREAMING)
+    rig.events.clear()
+    rig.request(power.PowerRevoke())
+    rig.until_states(ModuleState.GREETED, S.GREETED)
+    assert rig.losses() == ["POWER"] and rig.host.outputs.rail_ma == 100
+    rig.run_for(10 * SECOND)
+    assert (rig.module.state, rig.host.state) == (ModuleState.GREETED, S.GREETED)
+    rig.host.renegotiate(rig.now)
+    rig.stepper.settle()
+    rig.until_states(ModuleState.READY, S.READY)
+    rig.events.clear()
+    (done,) = rig.capture(region=(0, 0, 64, 64))
+    assert rig.exact(done)
+
+
+def test_silence_after_a_revoke_ends_the_session() -> None:
+    """Greeted without power is a session too: a module that is gone is noticed, and attached again."""
+    rig = Rig(self_powered=True)
+    rig.attach()
+    rig.request(power.PowerRevoke())
+    rig.until_states(host=S.GREETED)
+    _mute(rig, "to host", True)
+    rig.run_for(SECOND)
+    _mute(rig, "to host", False)
+    rig.await_attached(20 * SECOND)
+
+
+# --- copies ---
+
+
+def test_both_copies_of_a_session_in_the_middle_of_an_image_come_to_the_same_end() -> None:
+    """A machine can be copied at any step, and the copy shares nothing with it."""
+    rig = Rig()
+    rig.attach()
+    rig.configure(mode_id=2, bits=10)
+    rig.start()
+    rig.until(lambda: rig.stepper.to_host[OPTICAL].carried_bytes > 2_000_000)
+    fork = rig.fork()
+    ends = []
+    for each in (rig, fork):
+        (done,) = each.await_images(1)
+        each.until_states(host=S.READY)
+        assert each.exact(done)
+        ends.append((each.now, each.stepper.steps, done.picture.tobytes(), each.states()))
+    assert ends[0] == ends[1]
+
+
+def test_a_copy_that_loses_its_module_leaves_the_other_alone() -> None:
+    """Every continuation can be tried: one copy is pulled off, the other finishes its image."""
+    rig = host_in(S.STREAMING)
+    fork = rig.fork()
+    fork.stepper.pull_off()
+    fork.run_for(20 * MS)
+    rig.events.clear()
+    done = rig.await_images(2)
+    assert fork.host.state is S.ABSENT
+    assert all(map(rig.exact, done)) and all(isinstance(item, ImageDone) for item in done)
+
+
+def test_light_that_the_contact_takes_away_is_no_optical_loss() -> None:
+    """Darkness with an open contact is a removal, not a loss of light."""
+    host = host_in(S.READY).host
+    host.on_input(Contact(False), host.now)
+    host.on_input(Light(False), host.now)
+    assert host.state is S.READY
+
+
+def test_a_value_of_a_control_that_changed_by_itself_is_current() -> None:
+    """The focus ring was turned: the host knows, of controls that it knows."""
+    rig = host_in(S.READY)
+    value = encode_value(ValueType.FLOAT, 1.25)
+    changed = control.ControlChanged(1, 3, ValueType.FLOAT, value)
+    unknown = control.ControlChanged(2, 777, ValueType.FLOAT, value)
+    first = rig.host.event_receiver.expected
+    wires = [
+        rig.frame_to_module(message, sequence=first + number, flags=1)
+        for number, message in enumerate((changed, unknown))
+    ]
+    rig.feed_host(*wires)
+    assert rig.host.controls.current["LensPosition"] == 1.25
+    assert len(rig.host.controls.current) == 5

@@ -1,0 +1,558 @@
+"""Images over hurt lanes: whatever is lost, changed, doubled or late, exact pixels or exact gaps."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from rig import (
+    MS,
+    OPTICAL,
+    SIDEBAND,
+    TWO_LANES,
+    EachFrame,
+    Rig,
+    drop_if,
+    host_in,
+    is_type,
+    one_lane,
+    split_frames,
+)
+from rig import S as SECOND
+
+from laserlink.firmware_model.stream import ExposureWanted, PackedImage
+from laserlink.host_driver.actions import Lost, ModuleEvent
+from laserlink.host_driver.assembly import ImageDone
+from laserlink.host_driver.shot import Gap
+from laserlink.protocol import catalogue
+from laserlink.protocol.errors import ErrorCode
+from laserlink.protocol.frame import Frame
+from laserlink.protocol.limits import IMAGES_IN_FLIGHT, RESEND_TRIES
+from laserlink.protocol.messages import control, image, link
+from laserlink.protocol.states import HostState, LossCause, ModuleState
+
+SMALL = (16, 32, 256, 256)  # RAW8: 17 chunks of 4032 bytes in one strip
+
+
+def ready() -> Rig:
+    return host_in(HostState.READY)
+
+
+def hurt(rig: Rig, rule: EachFrame) -> EachFrame:
+    """Put a filter on the lane of the images; training is over by then."""
+    rig.stepper.to_host[OPTICAL].filter = rule
+    return rule
+
+
+def chunk_number(frame: bytes) -> int | None:
+    """Which chunk of its image a frame of image data holds."""
+    return int.from_bytes(frame[24:32], "little") // 4032 if is_type(frame, image.ImageData) else None
+
+
+def once(condition: Callable[[bytes], bool]) -> Callable[[bytes, int], bool]:
+    """Lose each frame for which a condition holds the first time that it passes."""
+    seen: set[bytes] = set()
+
+    def lose(frame: bytes, number: int) -> bool:
+        if not condition(frame) or frame in seen:
+            return False
+        seen.add(frame)
+        return True
+
+    return lose
+
+
+# --- whole images, nothing hurt ---
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+@pytest.mark.parametrize("region", [(0, 0, 0, 0), SMALL, (0, 0, 4, 2), (724, 544, 4, 2), (2, 2, 332, 126)])
+def test_every_format_and_region_arrives_exactly(bits: int, region: tuple[int, int, int, int]) -> None:
+    """Whole mode, aligned and odd regions, the smallest image there is."""
+    rig = ready()
+    (done,) = rig.capture(bits=bits, region=region)
+    assert rig.exact(done) and (done.chunks_resent, done.duplicates) == (0, 0)
+    assert done.start is not None and (done.start.width, done.start.height) == done.picture.shape[::-1]
+
+
+@pytest.mark.parametrize("bits", [14, 16])
+def test_the_deep_formats_arrive_exactly(bits: int) -> None:
+    """RAW14 and RAW16 are offered by the full mode only."""
+    rig = ready()
+    (done,) = rig.capture(mode_id=0, bits=bits, region=(100, 200, 512, 300))
+    assert rig.exact(done)
+
+
+def test_the_control_set_in_force_is_named_by_the_image() -> None:
+    """What was set before an exposure is in the start frame of its image."""
+    rig = ready()
+    rig.host.set_controls({"ExposureTime": 2000}, rig.now)
+    (done,) = rig.capture(region=SMALL)
+    assert done.start is not None and (done.start.exposure_us, done.start.control_set_id) == (2000, 1)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 12])
+def test_a_stream_of_a_number_of_images_gives_so_many_and_ends(count: int) -> None:
+    """Numbered in order, each exact, then one StreamEnded and ready again."""
+    rig = ready()
+    done = rig.capture(images=count, region=SMALL)
+    assert [item.image_id for item in done] == list(range(1, count + 1))
+    assert all(map(rig.exact, done))
+    ends = [event.message for event in rig.told(ModuleEvent) if isinstance(event.message, image.StreamEnded)]
+    assert [end.images for end in ends] == [count]
+    rig.run_for(SECOND)
+    assert len(rig.told(ImageDone)) == count
+
+
+def test_an_endless_stream_goes_on_until_it_is_stopped() -> None:
+    """Stopped by the host: no image after that, and another run counts on."""
+    rig = ready()
+    rig.configure(region=SMALL)
+    rig.start(images=0)
+    rig.await_images(10)
+    reply = rig.ask(image.StreamStop())
+    rig.until_states(ModuleState.READY, HostState.READY)
+    count = len(rig.told(ImageDone))
+    assert isinstance(reply, image.StreamStopped) and count - 2 <= reply.images <= count
+    rig.run_for(SECOND)
+    assert len(rig.told(ImageDone)) == count
+    rig.events.clear()
+    started = rig.start(images=2)
+    done = rig.await_images(2)
+    assert [item.image_id for item in done] == [started.first_image_id, started.first_image_id + 1]
+    assert all(map(rig.exact, done))
+
+
+def test_two_streams_at_once_share_lane_and_contract() -> None:
+    """Both exact, interleaved; the draw never exceeds the limit, and the slower pace is told."""
+    rig = ready()
+    rig.configure(mode_id=2, bits=10, channel=2)
+    rig.configure(mode_id=2, bits=12, channel=7)
+    for channel in (2, 7):
+        rig.start(images=6, channel=channel)
+    limit = rig.module.outputs.limit_ma
+
+    def done() -> bool:
+        assert rig.module.outputs.draw_ma <= limit
+        return len(rig.told(ImageDone)) == 12
+
+    rig.until(done)
+    images = rig.told(ImageDone)
+    assert all(map(rig.exact, images))
+    assert {(item.channel, item.image_id) for item in images} == {(c, n) for c in (2, 7) for n in range(1, 7)}
+    assert [item.channel for item in images[:4]].count(2) == 2
+
+
+def test_credit_limits_what_is_exposed() -> None:
+    """Without further credit the module sends what was granted, and not one frame more."""
+    rig = ready()
+    rig.configure(region=SMALL)
+    rig.stepper.to_module[SIDEBAND].filter = drop_if(
+        lambda frame, number: is_type(frame, link.Credit) and bool(rig.exposures)
+    )
+    rig.start(images=0)
+    rig.run_for(SECOND)
+    assert len(rig.exposures) == IMAGES_IN_FLIGHT and len(rig.told(ImageDone)) == IMAGES_IN_FLIGHT
+    rig.stepper.to_module[SIDEBAND].filter = None
+    rig.await_images(6)
+
+
+# --- chunks are lost ---
+
+LOSSES: dict[str, Callable[[bytes], bool]] = {
+    "first": lambda frame: chunk_number(frame) == 0,
+    "last": lambda frame: chunk_number(frame) == 16,
+    "start": lambda frame: is_type(frame, image.ImageStart),
+    "digests": lambda frame: is_type(frame, image.ImageDigests),
+    "every seventh": lambda frame: (chunk_number(frame) or 0) % 7 == 6,
+    "all chunks": lambda frame: chunk_number(frame) is not None,
+    "all but one": lambda frame: chunk_number(frame) not in (None, 9),
+    "everything": lambda frame: True,
+}
+
+
+@pytest.mark.parametrize("which", LOSSES)
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_is_lost_once_is_asked_for_and_the_image_is_exact(which: str, count: int) -> None:
+    """Frames that are lost the first time come by resend, in every image of the stream."""
+    rig = ready()
+    lost = hurt(rig, drop_if(once(LOSSES[which])))
+    done = rig.capture(images=count, region=SMALL)
+    assert lost.hit >= count and all(map(rig.exact, done))
+    assert sorted(item.image_id for item in done) == list(range(1, count + 1))
+
+
+@pytest.mark.parametrize("percent", [2, 20])
+def test_random_losses_on_a_stream_are_all_repaired(percent: int) -> None:
+    """Every frame, resends too, is lost with the same chance; all images are exact."""
+    rig = ready()
+    chance = random.Random(percent)
+    lost = hurt(rig, drop_if(lambda frame, number: chance.random() < percent / 100))
+    done = rig.capture(images=8, mode_id=3, bits=10)
+    assert lost.hit > 10 and all(map(rig.exact, done))
+    assert sum(item.chunks_resent for item in done) > 0
+
+
+def test_losses_on_one_serial_lane_are_repaired() -> None:
+    """A lane that carries everything loses everything alike: requests, events, images."""
+    rig = Rig(one_lane(), "uart-1m")
+    rig.attach()
+    chance = random.Random(5)
+    lost = EachFrame(lambda frame, number: [] if chance.random() < 0.1 else [frame])
+    rig.stepper.to_host[SIDEBAND].filter = lost
+    done = rig.capture(images=3, timeout_ns=30 * SECOND)
+    assert lost.hit >= 3 and all(map(rig.exact, done))
+
+
+def test_a_whole_image_that_is_lost_in_an_endless_stream_is_repaired() -> None:
+    """The next image shows that one is missing; the credit that it took is not lost for ever."""
+    rig = ready()
+    hurt(rig, drop_if(once(lambda frame: int.from_bytes(frame[20:24], "little") % 3 == 0)))
+    rig.configure(region=SMALL)
+    rig.start(images=0)
+    done = rig.await_images(14)
+    assert {item.image_id for item in done} >= set(range(1, 13)) and all(map(rig.exact, done))
+
+
+def test_all_images_that_were_granted_are_lost_and_the_stream_goes_on() -> None:
+    """Nothing shows that they were sent: the host asks for what should be there."""
+    rig = ready()
+    hurt(rig, drop_if(once(lambda frame: int.from_bytes(frame[20:24], "little") <= 2)))
+    rig.configure(region=SMALL)
+    rig.start(images=0)
+    done = rig.await_images(6)
+    assert sorted(item.image_id for item in done) == [1, 2, 3, 4, 5, 6] and all(map(rig.exact, done))
+
+
+def test_images_that_are_gone_before_anyone_asks_are_gaps_and_the_stream_goes_on() -> None:
+    """Lost for longer than they are kept: handed over as one gap each, and counted."""
+    rig = ready()
+    end = rig.now + 600 * MS
+    rule = hurt(rig, drop_if(lambda frame, number: rig.now < end))
+    unasked = drop_if(lambda frame, number: is_type(frame, image.Resend) and rig.now < end)
+    rig.stepper.to_module[SIDEBAND].filter = unasked
+    rig.configure(region=SMALL)
+    rig.start(images=0)
+    done = rig.await_images(8)
+    assert rule.hit and sorted(item.image_id for item in done) == list(range(1, 9))
+    lost = [item for item in done if item.gaps]
+    assert lost and all(item.gaps == (Gap(0, 65536, "missing"),) and not item.picture.any() for item in lost)
+    assert all(map(rig.exact, done[-3:]))
+
+
+def test_a_long_exposure_is_not_taken_for_a_loss() -> None:
+    """Nothing comes for a second because the shutter is open: the host waits."""
+    rig = ready()
+    rig.host.set_controls({"ExposureTime": 1_000_000}, rig.now)
+    done = rig.capture(images=2, region=SMALL)
+    assert all(map(rig.exact, done)) and not rig.told(Lost)
+
+
+def test_the_end_of_an_image_that_is_lost_is_asked_for_without_waiting_for_the_keep_alive() -> None:
+    """Nothing follows it for 300 ms: the host asks for a word of the module, and then for the rest."""
+    rig = ready()
+    rig.host.set_controls({"ExposureTime": 300_000}, rig.now)
+    hurt(rig, drop_if(once(lambda f: is_type(f, image.ImageDigests) or (chunk_number(f) or 0) > 11)))
+    rig.configure(region=SMALL)
+    rig.start(images=0)
+    done = rig.await_images(5)
+    assert all(map(rig.exact, done))
+    assert max(item.done_ns - item.first_ns for item in done) < 80 * MS
+
+
+# --- gaps ---
+
+
+@pytest.mark.parametrize("chunks", [{3}, {0}, {16}, {4, 5, 6}, {0, 8, 16}, set(range(17))])
+def test_what_never_comes_is_an_exact_gap_and_zero(chunks: set[int]) -> None:
+    """The map names exactly the bytes that are missing; every other pixel is exact, none is made up."""
+    rig = ready()
+    lost = hurt(rig, drop_if(lambda frame, number: chunk_number(frame) in chunks))
+    (done,) = rig.capture(region=SMALL)
+    missing = np.zeros(65536, bool)
+    for chunk in chunks:
+        missing[chunk * 4032 : (chunk + 1) * 4032] = True
+    mapped = np.zeros(65536, bool)
+    for gap in done.gaps:
+        assert gap.reason == "missing" and not mapped[gap.offset : gap.offset + gap.length].any()
+        mapped[gap.offset : gap.offset + gap.length] = True
+    assert np.array_equal(mapped, missing)
+    truth = np.where(missing, 0, rig.truth[2, 1].reshape(-1))
+    assert np.array_equal(done.picture.reshape(-1), truth)
+    assert lost.hit <= len(chunks) * (1 + RESEND_TRIES)
+
+
+def test_the_deadline_of_an_image_without_a_module_to_repair_it() -> None:
+    """Once the module has dropped an image, it is handed over within the retention and some."""
+    rig = ready()
+    hurt(rig, drop_if(lambda frame, number: chunk_number(frame) == 5))
+    (done,) = rig.capture(region=SMALL)
+    assert done.done_ns - done.first_ns < 300 * MS and len(done.gaps) == 1
+
+
+def test_an_image_without_digests_is_not_called_true() -> None:
+    """All pixels, and nobody can say that they are right: a gap for each strip, with that reason."""
+    rig = ready()
+    hurt(rig, drop_if(lambda frame, number: is_type(frame, image.ImageDigests)))
+    (done,) = rig.capture(region=SMALL)
+    assert [gap.reason for gap in done.gaps] == ["no digest"] and not done.picture.any()
+
+
+def test_an_image_without_a_start_is_handed_over_without_one() -> None:
+    """Its pixels are true, for the digests say so; what the start said is not known."""
+    rig = ready()
+    hurt(rig, drop_if(lambda frame, number: is_type(frame, image.ImageStart)))
+    (done,) = rig.capture(region=SMALL)
+    assert done.start is None and np.array_equal(done.picture, rig.truth[2, 1])
+
+
+def test_what_the_module_keeps_no_longer_is_gone_at_once() -> None:
+    """ImageGone ends the waiting: the image is handed over as it is."""
+    rig = ready()
+    hurt(rig, drop_if(lambda frame, number: chunk_number(frame) == 5))
+    rig.configure(region=SMALL)
+    rig.start()
+    rig.until(lambda: bool(rig.host.streams.active and rig.module.streams._streams[2].kept))
+    rig.module.streams._streams[2].kept.clear()
+    (done,) = rig.await_images(1)
+    assert done.gaps == (Gap(5 * 4032, 4032, "missing"),)
+    assert done.done_ns - done.first_ns < 50 * MS
+
+
+# --- wrong bytes ---
+
+
+def corrupt(chance: random.Random, part: float) -> EachFrame:
+    def rule(frame: bytes, number: int) -> list[bytes]:
+        if chance.random() >= part:
+            return [frame]
+        at = chance.randrange(len(frame))
+        return [frame[:at] + bytes([frame[at] ^ 1 << chance.randrange(8)]) + frame[at + 1 :]]
+
+    return EachFrame(rule)
+
+
+def test_flipped_bits_never_reach_a_picture() -> None:
+    """Damage is counted and repaired like a loss."""
+    rig = ready()
+    rule = hurt(rig, corrupt(random.Random(3), 0.05))
+    done = rig.capture(images=4, bits=10)
+    assert rule.hit and all(map(rig.exact, done)) and rig.host.connection.counters.bad
+
+
+def test_frames_that_are_cut_or_joined_anywhere_are_the_same_frames() -> None:
+    """The lane may hand over bytes in any pieces."""
+    rig = ready()
+    chance = random.Random(4)
+
+    def cut(data: bytes, now: int) -> list[bytes]:
+        points = sorted(chance.sample(range(len(data) + 1), min(9, len(data))))
+        return [data[a:b] for a, b in zip([0, *points], [*points, len(data)], strict=True)]
+
+    rig.stepper.to_host[OPTICAL].filter = cut
+    (done,) = rig.capture(bits=10)
+    assert rig.exact(done) and done.chunks_resent == 0
+
+
+@dataclass
+class Shuffle:
+    """Holds frames back and lets them go in another order, at most `depth` late."""
+
+    chance: random.Random
+    depth: int
+    held: list[bytes] = field(default_factory=list)
+
+    def __call__(self, data: bytes, now: int) -> list[bytes]:
+        self.held += split_frames(data)
+        out = []
+        while len(self.held) > self.depth or (self.held and len(split_frames(data)) < 3):
+            out.append(self.held.pop(self.chance.randrange(len(self.held))))
+        return [b"".join(out)] if out else []
+
+
+def test_reordered_image_frames_are_placed_by_their_offsets() -> None:
+    """Images are placed by offset, never by sequence."""
+    rig = ready()
+    rig.stepper.to_host[OPTICAL].filter = Shuffle(random.Random(7), 12)
+    done = rig.capture(images=3, bits=10)
+    assert all(map(rig.exact, done))
+
+
+def test_frames_that_come_twice_change_nothing() -> None:
+    """Duplicates are counted, and placed once."""
+    rig = ready()
+    hurt(rig, EachFrame(lambda frame, number: [frame, frame]))
+    (done,) = rig.capture(region=SMALL)
+    assert rig.exact(done) and done.duplicates >= 16
+
+
+class Liar(Rig):
+    """A rig whose sensor gets the digests of some strips wrong."""
+
+    wrong_strips: tuple[int, ...] = ()
+
+    def expose(self, wanted: ExposureWanted) -> PackedImage:
+        packed = super().expose(wanted)
+        digests = [value ^ (index in self.wrong_strips) for index, value in enumerate(packed.digests)]
+        return replace(packed, digests=tuple(digests))
+
+
+def test_a_strip_whose_digest_is_wrong_is_asked_for_again_once_and_is_then_a_gap() -> None:
+    """The other strips are true; the wrong one is zero, and named."""
+    rig = Liar()
+    rig.attach()
+    rig.wrong_strips = (1,)
+    (done,) = rig.capture(mode_id=2, bits=8)
+    strip = done.layout.strip_bytes
+    assert done.layout.strips > 2
+    assert done.gaps == (Gap(strip, strip, "wrong digest"),)
+    chunks = strip // done.layout.chunk_bytes
+    assert done.chunks_resent == chunks
+    truth = rig.truth[2, 1].copy().reshape(-1)
+    truth[strip : 2 * strip] = 0
+    assert np.array_equal(done.picture.reshape(-1), truth)
+
+
+def test_a_wrong_digest_of_the_whole_is_never_called_true() -> None:
+    """The strips agree with their digests, and these not with that of the image: nothing can be believed."""
+    rig = ready()
+
+    def rule(frame: bytes, number: int) -> list[bytes]:
+        if not is_type(frame, image.ImageDigests):
+            return [frame]
+        message = image.ImageDigests.decode(frame[20:-4])
+        session, sequence = (int.from_bytes(frame[at : at + 4], "little") for at in (8, 12))
+        return [bytes(Frame(frame[3], frame[4], session, sequence, bytes(replace(message, image_digest=1))))]
+
+    hurt(rig, EachFrame(rule))
+    (done,) = rig.capture(region=SMALL)
+    assert [gap.reason for gap in done.gaps] == ["wrong digest"] and not done.picture.any()
+
+
+# --- the sideband is hurt ---
+
+
+@pytest.mark.parametrize(
+    "message", [image.Resend, link.Credit, image.StreamStart, image.StreamStop, control.ControlSet]
+)
+def test_a_lost_message_of_the_host_is_made_up_for(message: type) -> None:
+    """The first one of each kind is lost; the end is the same."""
+    rig = ready()
+    hurt(rig, drop_if(once(lambda frame: chunk_number(frame) == 3)))
+    first = drop_if(lambda frame, number: is_type(frame, message) and not first.hit)
+    rig.stepper.to_module[SIDEBAND].filter = first
+    rig.host.set_controls({"ExposureTime": 1000}, rig.now)
+    done = rig.capture(images=2, region=SMALL)
+    rig.ask(image.StreamStop())
+    assert first.hit == 1 and all(map(rig.exact, done))
+    assert rig.module.controls.set_id == 1
+
+
+def test_a_late_end_of_one_run_does_not_end_the_next() -> None:
+    """The event that ends a run is lost and sent again when the next run is on already."""
+    rig = ready()
+    rig.configure(region=SMALL)
+    late = drop_if(once(lambda frame: is_type(frame, image.StreamEnded)))
+    rig.stepper.to_host[SIDEBAND].filter = late
+    rig.start(images=2)
+    rig.await_images(2)
+    rig.start(images=15)
+    done = rig.await_images(17)
+    rig.until_states(ModuleState.READY, HostState.READY)
+    assert late.hit == 2 and [item.image_id for item in done] == list(range(1, 18))
+    assert all(map(rig.exact, done))
+    rig.run_for(SECOND)
+    assert len(rig.told(ImageDone)) == 17
+
+
+# --- the beam is broken in the middle ---
+
+
+@pytest.mark.parametrize("after_bytes", [1, 200_000, 1_500_000])
+def test_an_image_that_the_beam_loses_in_the_middle_is_trained_resumed_and_exact(after_bytes: int) -> None:
+    """Dark for 20 ms: Lost(OPTICAL), trained again, the rest and what was lost come, exact."""
+    rig = ready()
+    rig.configure(mode_id=2, bits=10)
+    rig.start()
+    before = rig.stepper.to_host[OPTICAL].carried_bytes
+    rig.until(lambda: rig.stepper.to_host[OPTICAL].carried_bytes >= before + after_bytes)
+    rig.stepper.block_beam(True)
+    rig.run_for(20 * MS)
+    rig.stepper.block_beam(False)
+    (done,) = rig.await_images(1)
+    rig.until_states(ModuleState.READY, HostState.READY)
+    assert rig.exact(done) and set(rig.losses()) == {"OPTICAL"}
+    assert HostState.TRAINING in rig.states()
+
+
+def test_a_pull_in_the_middle_hands_over_what_came() -> None:
+    """Lost(DETACH), and the image so far, with its gaps."""
+    rig = ready()
+    rig.configure(mode_id=2, bits=10)
+    rig.start()
+    before = rig.stepper.to_host[OPTICAL].carried_bytes
+    rig.until(lambda: rig.stepper.to_host[OPTICAL].carried_bytes >= before + 1_500_000)
+    rig.stepper.pull_off()
+    rig.run_for(20 * MS)
+    (done,) = rig.told(ImageDone)
+    missing = sum(gap.length for gap in done.gaps)
+    assert 0 < missing < done.layout.coded_bytes and rig.losses() == ["DETACH"]
+
+
+# --- hostile image frames ---
+
+
+def _image_frame(
+    rig: Rig, message: image.ImageStart | image.ImageData | image.ImageDigests, channel: int = 2
+) -> bytes:
+    return rig.frame_to_module(message, channel)
+
+
+@pytest.mark.parametrize(
+    ("message", "channel", "code"),
+    [
+        (image.ImageData(1, 1 << 40, bytes(4032)), 2, ErrorCode.OUT_OF_BOUNDS),
+        (image.ImageData(1, 8, bytes(4032)), 2, ErrorCode.OUT_OF_BOUNDS),
+        (image.ImageData(1, 0, bytes(8)), 2, ErrorCode.OUT_OF_BOUNDS),
+        (image.ImageData(99, 0, bytes(4032)), 2, ErrorCode.OUT_OF_BOUNDS),
+        (image.ImageData(1, 0, bytes(4032)), 9, ErrorCode.UNKNOWN_STREAM),
+        (image.ImageDigests(1, 0, 1, (5,)), 2, ErrorCode.OUT_OF_BOUNDS),
+        (image.ImageDigests(1, 0, 0, tuple(range(200))), 2, ErrorCode.OUT_OF_BOUNDS),
+        (image.ImageStart(1), 2, ErrorCode.MALFORMED_PAYLOAD),
+        (image.ImageStart(3), 2, ErrorCode.OUT_OF_BOUNDS),
+    ],
+)
+def test_image_frames_that_no_module_may_send_are_offences(
+    message: image.ImageStart | image.ImageData | image.ImageDigests, channel: int, code: ErrorCode
+) -> None:
+    """One typed error on the wire, Lost(PROTOCOL), and the stream goes on unharmed."""
+    rig = ready()
+    rig.configure(region=SMALL)
+    rig.start()
+    answers = rig.feed_host(_image_frame(rig, message, channel), lane=OPTICAL)
+    errors = [link.Error.decode(frame.payload).code for frame in answers if frame.type == catalogue.ERROR]
+    assert errors == [code]
+    (done,) = rig.await_images(1)
+    assert rig.exact(done) and [lost.cause for lost in rig.told(Lost)] == [LossCause.PROTOCOL]
+
+
+def test_an_end_that_claims_more_images_than_were_granted_ends_the_stream() -> None:
+    """Four thousand million images are not waited for."""
+    rig = ready()
+    rig.configure(region=SMALL)
+    rig.start(images=0)
+    rig.await_images(3)
+    sequence = rig.host.event_receiver.expected
+    lie = rig.frame_to_module(image.StreamEnded(2, images=(1 << 32) - 1), sequence=sequence, flags=1)
+    rig.feed_host(lie)
+    rig.until_states(host=HostState.READY)
+
+
+@pytest.mark.parametrize(("lanes", "profile"), [(TWO_LANES, "mos-100mp"), (one_lane(1_000_000), "uart-1m")])
+def test_a_region_streams_on_either_kind_of_link(lanes: tuple[link.LaneOffer, ...], profile: str) -> None:
+    """Two lanes, or one serial lane of 1 Mb/s that carries everything."""
+    rig = Rig(lanes, profile)
+    rig.attach()
+    done = rig.capture(images=2, mode_id=3, region=(8, 8, 64, 64), timeout_ns=20 * SECOND)
+    assert all(map(rig.exact, done)) and not rig.told(Lost)
