@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from laserlink.host_driver.pictures import PicturePool
 from laserlink.host_driver.shot import Gap
 from laserlink.protocol import _accel
 from laserlink.protocol.digest import image_digest, strip_digest
 from laserlink.protocol.errors import MalformedPayload, OutOfBounds
 from laserlink.protocol.image_layout import ImageLayout
-from laserlink.protocol.image_path import empty_picture
 from laserlink.protocol.limits import RESEND_RANGES_MAX, RESEND_TRIES
 from laserlink.protocol.messages.image import ImageData, ImageDigests, ImageStart, Range, Resend, Wanted
 
@@ -43,11 +43,13 @@ class Assembly:
     the module announced when the stream was configured, never by what a frame says.
     """
 
-    def __init__(self, channel: int, image_id: int, layout: ImageLayout, now: int) -> None:
+    def __init__(
+        self, channel: int, image_id: int, layout: ImageLayout, now: int, pictures: PicturePool
+    ) -> None:
         self.channel = channel
         self.image_id = image_id
         self.layout = layout
-        self.picture = empty_picture(layout.pixels)
+        self.picture = pictures.take(layout.pixels)
         self._present = np.zeros(layout.chunks, np.uint8)
         self._sums = np.zeros((layout.strips, 2), np.uint64)
         self._tries = np.zeros(layout.chunks, np.uint8)

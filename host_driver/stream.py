@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from laserlink.host_driver.assembly import Assembly, ImageDone
+from laserlink.host_driver.pictures import PicturePool
 from laserlink.protocol import _accel
 from laserlink.protocol.connection import Connection
 from laserlink.protocol.errors import LocalProtocolError, MalformedPayload, OutOfBounds, UnknownStream
@@ -80,6 +81,7 @@ class HostStreams:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.pictures = PicturePool()
         self._streams: dict[int, HostStream] = {}
         self._done: deque[ImageDone] = deque()
         self._slots: list[_accel.Slot] = []
@@ -233,7 +235,7 @@ class HostStreams:
         if (image_id - stream.first_image_id) % IDS >= stream.granted:
             raise OutOfBounds(f"image {image_id} was not granted", image_id)
         while image_id not in stream.open:
-            assembly = Assembly(stream.channel, stream.next_image_id, stream.layout, now)
+            assembly = Assembly(stream.channel, stream.next_image_id, stream.layout, now, self.pictures)
             assembly.check_ns = now + self._first_ns
             stream.open[stream.next_image_id] = assembly
             stream.next_image_id = (stream.next_image_id + 1) % IDS

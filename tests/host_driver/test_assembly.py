@@ -7,6 +7,7 @@ import pytest
 from rig import MS
 
 from laserlink.host_driver.assembly import Assembly, start_of
+from laserlink.host_driver.pictures import PicturePool
 from laserlink.host_driver.shot import Gap
 from laserlink.protocol import _accel
 from laserlink.protocol.digest import image_digest
@@ -32,7 +33,7 @@ def chunk(index: int) -> ImageData:
 
 
 def assembly(chunks: set[int] | None = None, *, start: bool = True, digests: bool = True) -> Assembly:
-    made = Assembly(2, 1, LAYOUT, 0)
+    made = Assembly(2, 1, LAYOUT, 0, PicturePool())
     if start:
         made.take_start(START)
     for index in sorted(set(range(LAYOUT.chunks)) if chunks is None else chunks):
@@ -88,7 +89,7 @@ def test_each_chunk_is_asked_for_five_times_and_never_more_than_a_quarter_at_onc
 def test_scattered_gaps_take_several_requests() -> None:
     """A request holds sixteen ranges, and asks for no more than that."""
     layout = ImageLayout(1024, 512, 12, 4096)
-    made = Assembly(2, 1, layout, 0)
+    made = Assembly(2, 1, layout, 0, PicturePool())
     made._present[::2] = 1
     request = made.request(tail=True)
     assert request is not None and len(request.ranges) == RESEND_RANGES_MAX
