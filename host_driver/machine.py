@@ -76,9 +76,6 @@ INPUT_OF: dict[type[Record], Input] = {
     image.StreamStarted: Input.STREAM_STARTED,
 }
 
-# Requests after which the laser goes out because the host wanted it: no optical loss.
-DARKENING = (link.Reset, power.PowerRevoke, bulk.UpdateBegin, bulk.UpdateEnd)
-
 PHASES = {
     PowerPhase.REFUSED: Input.POWER_REFUSED,
     PowerPhase.ACCEPTED: Input.POWER_ACCEPTED,
@@ -221,15 +218,21 @@ class Host(Actions):
             self.timers.set(HostTimer.DETACH, self.now + DETACH_DEBOUNCE_NS)
 
     def _see(self, seen: bool) -> None:
-        """Confirm light at once; miss it at once."""
+        """Tell the module at once what is seen.
+
+        Light that is missed makes the module go dark, if it is not yet, and say why: only that says whether it
+        is optics, heat or power, so the loss is told when that event comes. A module that says nothing more is
+        silent, which is another loss.
+        """
         if seen == self.light:
             return
         self.light = seen
         if self.connection.session and self.state is not S.GREETED:
             self.confirm_light()
-        wanted = isinstance(self.requests.outstanding, DARKENING)
-        if not seen and self.contact and not wanted and self.state in (S.READY, S.STREAMING, S.IDENTIFYING):
-            self._step(Input.DARK)
+        if not seen:
+            self.streams.pause()
+        elif self.state in (S.READY, S.STREAMING):
+            self.streams.resume(self.now)
 
     def _expire(self, timer: HostTimer) -> None:
         match timer:

@@ -128,11 +128,6 @@ class RequestClient:
         return dropped
 
     @property
-    def outstanding(self) -> Request | None:
-        """The request that was sent and is not answered yet."""
-        return self._outstanding.request if self._outstanding else None
-
-    @property
     def idle(self) -> bool:
         return self._outstanding is None and not self._queue
 
