@@ -398,7 +398,9 @@ class Actions:
     def _training_status(self, request: diagnostics.TrainResult) -> diagnostics.TrainStatus:
         self.timers.cancel(ModuleTimer.TRAINING)
         self.pattern.end()
-        self.log(f"trained: {request.seating.name.lower()}, {request.bit_errors} of {request.bits} bits wrong")
+        self.log(
+            f"trained: {request.seating.name.lower()}, {request.bit_errors} of {request.bits} bits wrong"
+        )
         return diagnostics.TrainStatus(request.request_id, int(bool(self.streams.active_channels)))
 
     def do_end_training(self, request: diagnostics.TrainResult) -> diagnostics.TrainStatus:
@@ -454,7 +456,9 @@ class Actions:
         return is_last_part(self._descriptor_bytes(), offset, self.connection.out_bytes_max)
 
     def do_send_descriptor(self, request: identity.DescriptorRead) -> identity.DescriptorPart:
-        return part_of(self._descriptor_bytes(), request.request_id, request.offset, self.connection.out_bytes_max)
+        return part_of(
+            self._descriptor_bytes(), request.request_id, request.offset, self.connection.out_bytes_max
+        )
 
     def do_end_identifying(self, request: identity.DescriptorRead) -> identity.DescriptorPart:
         self.identified = True

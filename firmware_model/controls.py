@@ -51,7 +51,9 @@ class Control:
         if self.read_only:
             raise ReadOnly(f"{self.name} cannot be set", self.id)
         if given.type is not self.type:
-            raise WrongValueType(f"{self.name} is {self.type.name.lower()}, not {given.type.name.lower()}", self.id)
+            raise WrongValueType(
+                f"{self.name} is {self.type.name.lower()}, not {given.type.name.lower()}", self.id
+            )
         value = decode_value(given.type, given.value)
         if not self.minimum <= value <= self.maximum:
             bounds = f"{self.minimum:g} to {self.maximum:g} {self.unit}".rstrip()
@@ -98,7 +100,9 @@ class ControlStore:
     def get(self, wanted: tuple[ControlId, ...]) -> tuple[ControlValue, ...]:
         """The values in force. Raises UnknownControl."""
         if len(wanted) > CONTROLS_PER_REQUEST:
-            raise LimitExceeded(f"{len(wanted)} controls at once, {CONTROLS_PER_REQUEST} are allowed", len(wanted))
+            raise LimitExceeded(
+                f"{len(wanted)} controls at once, {CONTROLS_PER_REQUEST} are allowed", len(wanted)
+            )
         return tuple(self.wire_value(item.id) for item in wanted)
 
     def wire_value(self, control_id: int) -> ControlValue:

@@ -107,7 +107,9 @@ class _Expired(Enum):
 class Module(Actions):
     """A camera module. `lanes` are the pipes that its shell has; `first_sequence` is where it counts from."""
 
-    def __init__(self, profile: Profile, lanes: tuple[link.LaneOffer, ...], *, first_sequence: int = 0) -> None:
+    def __init__(
+        self, profile: Profile, lanes: tuple[link.LaneOffer, ...], *, first_sequence: int = 0
+    ) -> None:
         super().__init__(profile, lanes, first_sequence)
         self._events: deque[object] = deque()
 
@@ -322,7 +324,9 @@ class Module(Actions):
         if self.state not in received.row.states:
             raise IllegalInState(f"{type(request).__name__} in state {self.state.name.lower()}", self.state)
         service = SERVICES.get(type(request))
-        reply: Reply = service(self, received, request) if service else self._step(self._input_of(request), request)
+        reply: Reply = (
+            service(self, received, request) if service else self._step(self._input_of(request), request)
+        )
         return reply
 
     def _input_of(self, request: Request) -> Input:

@@ -56,7 +56,9 @@ class PowerSink:
         lit = self._laser_ma if laser else 0
         if not self.sensor_on:
             return self._power.idle_ma + lit
-        return round(self._power.idle_ma + self._power.sensor_on_ma + lit + self._power.readout_ma_per_gbps * gbps)
+        return round(
+            self._power.idle_ma + self._power.sensor_on_ma + lit + self._power.readout_ma_per_gbps * gbps
+        )
 
     def request(self, request_id: int, offers: tuple[PowerOffer, ...]) -> PowerRequest:
         """Choose an offer.

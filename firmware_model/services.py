@@ -62,11 +62,13 @@ def counters(module: Actions, received: Received, request: link.CountersRead) ->
         "images": module.streams.images_sent,
         "uptime_ms": (module.now - module.booted_ns) // NS_PER_MS,
     }
-    return link.Counters(request.request_id, **{name: value % COUNTER_MODULUS for name, value in counted.items()})
+    return link.Counters(
+        request.request_id, **{name: value % COUNTER_MODULUS for name, value in counted.items()}
+    )
 
 
 def echo(module: Actions, received: Received, request: diagnostics.Echo) -> diagnostics.EchoReply:
-    """The same bytes back. Raises LimitExceeded for more than 1024, or more than a frame to the host takes."""
+    """The same bytes back. LimitExceeded for more than 1024, or more than a frame to the host takes."""
     room = min(ECHO_BYTES_MAX, module.connection.out_bytes_max - OVERHEAD_BYTES - 2)
     if len(request.data) > room:
         raise LimitExceeded(f"an echo of {len(request.data)} bytes, {room} are allowed", len(request.data))
@@ -90,7 +92,9 @@ def control_list(module: Actions, received: Received, request: control.ControlLi
 
 def control_get(module: Actions, received: Received, request: control.ControlGet) -> control.ControlValues:
     """The values in force."""
-    return control.ControlValues(request.request_id, module.controls.set_id, module.controls.get(request.controls))
+    return control.ControlValues(
+        request.request_id, module.controls.set_id, module.controls.get(request.controls)
+    )
 
 
 def control_set(module: Actions, received: Received, request: control.ControlSet) -> control.ControlSetReply:

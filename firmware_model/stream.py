@@ -84,7 +84,9 @@ class Stream:
 class Streams:
     """All streams of a module."""
 
-    def __init__(self, connection: Connection, profile: Profile, power: PowerSink, controls: ControlStore) -> None:
+    def __init__(
+        self, connection: Connection, profile: Profile, power: PowerSink, controls: ControlStore
+    ) -> None:
         self._connection = connection
         self._profile = profile
         self._power = power
@@ -113,8 +115,14 @@ class Streams:
         stream = Stream(message.channel, mode, layout, region, interval, kept=old.kept if old else deque())
         self._streams[message.channel] = stream
         return StreamConfigured(
-            message.request_id, message.channel, layout.width, layout.height, layout.coded_bytes, layout.chunk_bytes,
-            layout.frames, interval // NS_PER_US,
+            message.request_id,
+            message.channel,
+            layout.width,
+            layout.height,
+            layout.coded_bytes,
+            layout.chunk_bytes,
+            layout.frames,
+            interval // NS_PER_US,
             self._power.stream_ma(layout.coded_bytes * 8 / interval),
         )
 
@@ -137,14 +145,18 @@ class Streams:
             and message.y + height <= mode.height
         )
         if not legal:
-            text = f"{width}x{height} at ({message.x}, {message.y}) is no region of {mode.width}x{mode.height}"
+            text = (
+                f"{width}x{height} at ({message.x}, {message.y}) is no region of {mode.width}x{mode.height}"
+            )
             raise ValueOutOfRange(text, message.width)
         return message.x, message.y, width, height
 
     def _interval_ns(self, mode: Mode, layout: ImageLayout) -> int:
         """From one image to the next: what the sensor, and a fair share of lane and contract, allow."""
         offer = self._connection.lanes[self._connection.image_lane]
-        wire_bits = (layout.coded_bytes + layout.frames * (OVERHEAD_BYTES + DATA_PREFIX_BYTES)) * BITS_PER_BYTE[offer.coding]
+        wire_bits = (
+            layout.coded_bytes + layout.frames * (OVERHEAD_BYTES + DATA_PREFIX_BYTES)
+        ) * BITS_PER_BYTE[offer.coding]
         line_ns = wire_bits * NS_PER_S // offer.rate_bps if offer.rate_bps else 0
         power_ns = self._power.interval_ns(layout.coded_bytes * 8)
         sharers = max(1, len(self.active_channels))
@@ -200,14 +212,18 @@ class Streams:
         allowed = max(1, -(-job.layout.chunks // 4))
         asked = sum(count for _, count in wanted)
         if asked > allowed:
-            raise LimitExceeded(f"{asked} chunks asked for at once, a quarter of the image are {allowed}", asked)
+            raise LimitExceeded(
+                f"{asked} chunks asked for at once, a quarter of the image are {allowed}", asked
+            )
         frames = [(1 + first, count) for first, count in wanted]
         if message.wanted & Wanted.START:
             frames.insert(0, (0, 1))
         if message.wanted & Wanted.DIGESTS:
             frames.append((1 + job.layout.chunks, job.layout.digest_frames))
         if len(stream.repeats) + len(frames) > REPEATS_MAX:
-            raise LimitExceeded(f"{len(stream.repeats)} parts wait to be sent again already", len(stream.repeats))
+            raise LimitExceeded(
+                f"{len(stream.repeats)} parts wait to be sent again already", len(stream.repeats)
+            )
         # What was not sent yet comes by itself; what waits to be repeated already is not queued twice.
         for first, count in frames:
             span = (job, first, min(count, job.next_frame - first))
@@ -237,7 +253,11 @@ class Streams:
                 yield self._expose(stream, now)
 
     def _may_expose(self, stream: Stream) -> bool:
-        if not stream.active or len(stream.jobs) >= IMAGES_IN_FLIGHT or not (stream.endless or stream.remaining):
+        if (
+            not stream.active
+            or len(stream.jobs) >= IMAGES_IN_FLIGHT
+            or not (stream.endless or stream.remaining)
+        ):
             return False
         if stream.credit is None:
             return False
@@ -254,10 +274,19 @@ class Streams:
         image_id = self._next_image_id(stream.channel)
         self._image_ids[stream.channel] = image_id
         start = ImageStart(
-            image_id=image_id, bits=layout.bits, width=layout.width, height=layout.height, mode_id=stream.mode.id,
-            coded_bytes=layout.coded_bytes, decoded_bytes=layout.decoded_bytes, chunk_bytes=layout.chunk_bytes,
-            timestamp_ns=now, exposure_us=exposure_us, control_set_id=self._controls.set_id,
-            black_level=sensor.black_level(layout.bits), white_level=sensor.white_level(layout.bits),
+            image_id=image_id,
+            bits=layout.bits,
+            width=layout.width,
+            height=layout.height,
+            mode_id=stream.mode.id,
+            coded_bytes=layout.coded_bytes,
+            decoded_bytes=layout.decoded_bytes,
+            chunk_bytes=layout.chunk_bytes,
+            timestamp_ns=now,
+            exposure_us=exposure_us,
+            control_set_id=self._controls.set_id,
+            black_level=sensor.black_level(layout.bits),
+            white_level=sensor.white_level(layout.bits),
         )
         first_sequence = self._connection.reserve(stream.channel, layout.frames)
         readout_ns = readout_us(self._profile, stream.mode) * NS_PER_US * layout.height // stream.mode.height
@@ -265,11 +294,18 @@ class Streams:
         # The pace is kept when a wake-up is late; what was held up for longer is not made up for.
         pace_ns = max(stream.interval_ns, readout_ns)
         due = self._exposure_due_ns(stream)
-        stream.next_exposure_ns = max(due + pace_ns, now + readout_ns) if now - due < pace_ns else now + pace_ns
+        stream.next_exposure_ns = (
+            max(due + pace_ns, now + readout_ns) if now - due < pace_ns else now + pace_ns
+        )
         stream.remaining -= not stream.endless
         request = ExposureRequest(
-            stream.mode.id, layout.bits, exposure_us, float(values[ANALOGUE_GAIN]),
-            int(values[TEST_PATTERN_MODE]), image_id, stream.region,
+            stream.mode.id,
+            layout.bits,
+            exposure_us,
+            float(values[ANALOGUE_GAIN]),
+            int(values[TEST_PATTERN_MODE]),
+            image_id,
+            stream.region,
         )
         return ExposureWanted(stream.channel, image_id, request, layout)
 
@@ -324,7 +360,8 @@ class Streams:
     def take_finished(self) -> list[tuple[int, int]]:
         """Streams that have sent all they were asked for: channel and number of images."""
         done = [
-            stream for stream in self._streams.values()
+            stream
+            for stream in self._streams.values()
             if stream.active and not stream.endless and not stream.remaining and not stream.jobs
         ]
         for stream in done:
@@ -399,13 +436,22 @@ class Streams:
         self._connection.counters.bytes_sent += written
         return written, frames
 
-    def _write_chunks(self, channel: int, job: Job, index: int, count: int, out: memoryview) -> tuple[int, int]:
+    def _write_chunks(
+        self, channel: int, job: Job, index: int, count: int, out: memoryview
+    ) -> tuple[int, int]:
         if job.image is None:
             return 0, 0
         layout = job.layout
         done = _accel.frame_images(
-            out, job.image.data, index, count, self._connection.session, channel,
-            (job.first_sequence + 1) % (1 << 32), job.start.image_id, layout.chunk_bytes,
+            out,
+            job.image.data,
+            index,
+            count,
+            self._connection.session,
+            channel,
+            (job.first_sequence + 1) % (1 << 32),
+            job.start.image_id,
+            layout.chunk_bytes,
         )
         size = done * (OVERHEAD_BYTES + DATA_PREFIX_BYTES + layout.chunk_bytes)
         if done and index + done == layout.chunks:

@@ -4,12 +4,13 @@
     with Camera("sim:mos-100mp") as camera:
         shot = camera.capture()
 
-May import: laserlink.protocol; `lanes/` also laserlink.cext. Never: laserlink.firmware_model, laserlink.tools.
+May import: laserlink.protocol; `lanes/` also laserlink.cext. Never: laserlink.firmware_model,
+laserlink.tools.
 The cores (everything but `lanes/` and `camera.py`) never import time, random, os, socket, serial, threading,
 asyncio or secrets: time and chance come in as arguments.
 
-Read bottom-up: `table`, `power`, `controls`, `assembly`, `stream`, `actions` and `machine` (the state
-machine); `shot`, `develop`, `dng`, `files` (what becomes of an image); `lanes/` (ports and the ring);
+Read bottom-up: `table`, `events`, `power`, `controls`, `assembly`, `stream`, `actions` and `machine` (the
+state machine); `shot`, `develop`, `dng`, `files` (what becomes of an image); `lanes/` (ports and the ring);
 `camera`.
 """
 

@@ -105,7 +105,10 @@ class Actions:
     """The host's parts and its actions; `machine.Host` drives them."""
 
     def __init__(
-        self, lanes: tuple[link.LaneOffer, ...], draw_session: Callable[[], int], source: PowerSource | None = None
+        self,
+        lanes: tuple[link.LaneOffer, ...],
+        draw_session: Callable[[], int],
+        source: PowerSource | None = None,
     ) -> None:
         self.state = S.ABSENT
         self.now = 0
@@ -368,7 +371,10 @@ class Actions:
         self.seating = seating_of(measured.bit_errors, measured.bits)
         self.submit(
             diagnostics.TrainResult(
-                seating=self.seating, frames=measured.frames, bits=measured.bits, bit_errors=measured.bit_errors
+                seating=self.seating,
+                frames=measured.frames,
+                bits=measured.bits,
+                bit_errors=measured.bit_errors,
             )
         )
 
@@ -395,7 +401,9 @@ class Actions:
     def do_await_cooling(self, error: link.Error) -> None:
         """Light was refused: the module says when it has cooled down."""
         self.timers.cancel(HostTimer.ATTACH)
-        self.lose(ERROR_CAUSES.get(error.code.name, LossCause.PROTOCOL), f"the module refused light: {error.text}")
+        self.lose(
+            ERROR_CAUSES.get(error.code.name, LossCause.PROTOCOL), f"the module refused light: {error.text}"
+        )
 
     def do_resume(self, status: diagnostics.TrainStatus) -> None:
         self.timers.cancel(HostTimer.ATTACH, HostTimer.TRAINING)

@@ -58,8 +58,15 @@ class Assembly:
         self._special_tries = 0
         self._image_digest: int | None = None
         self.slot = _accel.Slot(
-            channel, image_id, layout.bits, layout.chunk_bytes, layout.coded_bytes, layout.strip_bytes,
-            self.picture, self._present, self._sums,
+            channel,
+            image_id,
+            layout.bits,
+            layout.chunk_bytes,
+            layout.coded_bytes,
+            layout.strip_bytes,
+            self.picture,
+            self._present,
+            self._sums,
         )
         self.start: ImageStart | None = None
         self.first_ns = now
@@ -74,10 +81,26 @@ class Assembly:
     def take_start(self, start: ImageStart) -> None:
         """Raises MalformedPayload when the image is not what the stream was configured for."""
         layout = self.layout
-        announced = (start.width, start.height, start.bits, start.coded_bytes, start.decoded_bytes, start.chunk_bytes)
-        expected = (layout.width, layout.height, layout.bits, layout.coded_bytes, layout.decoded_bytes, layout.chunk_bytes)
+        announced = (
+            start.width,
+            start.height,
+            start.bits,
+            start.coded_bytes,
+            start.decoded_bytes,
+            start.chunk_bytes,
+        )
+        expected = (
+            layout.width,
+            layout.height,
+            layout.bits,
+            layout.coded_bytes,
+            layout.decoded_bytes,
+            layout.chunk_bytes,
+        )
         if announced != expected:
-            raise MalformedPayload(f"image {start.image_id} is not what the stream was configured for", start.image_id)
+            raise MalformedPayload(
+                f"image {start.image_id} is not what the stream was configured for", start.image_id
+            )
         self.start = start
 
     def place(self, data: ImageData) -> None:
@@ -109,8 +132,11 @@ class Assembly:
 
     @property
     def all_here(self) -> bool:
-        return self.start is not None and None not in self._digests and self.slot.frames >= self.layout.chunks and bool(
-            self._present.all()
+        return (
+            self.start is not None
+            and None not in self._digests
+            and self.slot.frames >= self.layout.chunks
+            and bool(self._present.all())
         )
 
     def verify(self) -> bool:
@@ -201,8 +227,17 @@ class Assembly:
         gaps.sort(key=lambda gap: gap.offset)
         shape = (self.layout.height, self.layout.width)
         return ImageDone(
-            self.channel, self.image_id, self.picture.reshape(shape), self.layout, self.start, tuple(gaps),
-            int(np.count_nonzero(self._present)), self.resent, self.slot.duplicates, self.first_ns, now,
+            self.channel,
+            self.image_id,
+            self.picture.reshape(shape),
+            self.layout,
+            self.start,
+            tuple(gaps),
+            int(np.count_nonzero(self._present)),
+            self.resent,
+            self.slot.duplicates,
+            self.first_ns,
+            now,
         )
 
     def _missing_runs(self) -> list[NDArray[np.intp]]:

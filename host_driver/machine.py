@@ -220,9 +220,9 @@ class Host(Actions):
     def _see(self, seen: bool) -> None:
         """Tell the module at once what is seen.
 
-        Light that is missed makes the module go dark, if it is not yet, and say why: only that says whether it
-        is optics, heat or power, so the loss is told when that event comes. A module that says nothing more is
-        silent, which is another loss.
+        Light that is missed makes the module go dark, if it is not yet, and say why: only that says whether
+        it is optics, heat or power, so the loss is told when that event comes. A module that says nothing
+        more is silent, which is another loss.
         """
         if seen == self.light:
             return

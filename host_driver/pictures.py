@@ -1,8 +1,8 @@
 """Memory for pictures: used again as soon as nobody holds the last one, and touched before it is needed.
 
 A fresh picture of 100 megapixels is 50,000 pages that the kernel has to find and clear while the image is
-arriving: that costs more than receiving it. So memory comes back here when the last view of a picture is gone,
-and `prepare` touches new memory ahead of time, on a thread that has the time.
+arriving: that costs more than receiving it. So memory comes back here when the last view of a picture is
+gone, and `prepare` touches new memory ahead of time, on a thread that has the time.
 """
 
 import ctypes

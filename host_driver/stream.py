@@ -68,7 +68,9 @@ class HostStream:
     @property
     def images_settled(self) -> int:
         """How many images from the first one on are finished without one that is still open."""
-        return min(((image_id - self.first_image_id) % IDS for image_id in self.open), default=self.images_seen)
+        return min(
+            ((image_id - self.first_image_id) % IDS for image_id in self.open), default=self.images_seen
+        )
 
     @property
     def unseen(self) -> bool:
@@ -99,7 +101,9 @@ class HostStreams:
         """
         whole = mode_size or (reply.width, reply.height)
         if (reply.width, reply.height) != (asked.width or whole[0], asked.height or whole[1]):
-            raise MalformedPayload(f"stream {reply.channel}: {reply.width} x {reply.height} was not asked for")
+            raise MalformedPayload(
+                f"stream {reply.channel}: {reply.width} x {reply.height} was not asked for"
+            )
         try:
             layout = ImageLayout(reply.width, reply.height, asked.bits, self._connection.in_bytes_max)
         except ValueError as error:
@@ -162,7 +166,9 @@ class HostStreams:
         """The host stopped the stream: what was on its way is handed over as it is. Raises UnknownStream."""
         stream = self._find(reply.channel)
         # It may have ended by itself just before; then that event is still to come.
-        stream.ends_of_before += stream.active and not stream.ended and 0 < stream.images_wanted == reply.images
+        stream.ends_of_before += (
+            stream.active and not stream.ended and 0 < stream.images_wanted == reply.images
+        )
         self._abandon(stream, now)
 
     def abandon_all(self, now: int) -> None:
@@ -204,7 +210,9 @@ class HostStreams:
             return 0
         return _accel.receive_images(view, self._connection.session, PAYLOAD_BYTES_MAX, self._slots)
 
-    def take(self, channel: int, message: ImageStart | ImageData | ImageDigests | ImageGone, now: int) -> None:
+    def take(
+        self, channel: int, message: ImageStart | ImageData | ImageDigests | ImageGone, now: int
+    ) -> None:
         """The slow path: any image message. Raises UnknownStream, MalformedPayload or OutOfBounds."""
         stream = self._find(channel)
         assembly = stream.open.get(message.image_id) or self._open(stream, message.image_id, now)

@@ -59,7 +59,9 @@ class PeerClock:
             return 0.0
         half = len(self._samples) // 2
         samples = list(self._samples)
-        early, late = (min(part, key=lambda sample: sample.path_ns) for part in (samples[:half], samples[half:]))
+        early, late = (
+            min(part, key=lambda sample: sample.path_ns) for part in (samples[:half], samples[half:])
+        )
         span = late.at_ns - early.at_ns
         if span < DRIFT_BASELINE_NS:
             return 0.0

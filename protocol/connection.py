@@ -192,8 +192,14 @@ class Connection:
     # --- receiving ---
 
     def receive(
-        self, lane: LaneKind, data: bytes | bytearray | memoryview, now: int, state: State,
-        take_images: TakeImages | None = None, *, more: bool = False,
+        self,
+        lane: LaneKind,
+        data: bytes | bytearray | memoryview,
+        now: int,
+        state: State,
+        take_images: TakeImages | None = None,
+        *,
+        more: bool = False,
     ) -> Iterator[Received]:
         """Every legal message that the bytes complete, in order; the rest is counted, or answered.
 
@@ -309,8 +315,14 @@ class Connection:
         """The sequence of the next new frame on a channel."""
         return self._next_sequence.get(channel, self._first_sequence)
 
-    def frame(self, message: Record, channel: int | None = None, *, session: int | None = None,
-              sequence: int | None = None) -> Frame:
+    def frame(
+        self,
+        message: Record,
+        channel: int | None = None,
+        *,
+        session: int | None = None,
+        sequence: int | None = None,
+    ) -> Frame:
         """A new frame around a message, judged by the same table as what is received."""
         row = catalogue.BY_MESSAGE[type(message)]
         channel = min(row.channel.value) if channel is None else channel

@@ -4,7 +4,6 @@ Parameters (reveng catalogue): width 32, poly f4acfb13, init ffffffff, refin, re
 check 1697d06a. Both checks of a frame are this CRC.
 """
 
-
 import crcmod
 
 from laserlink.protocol.octets import AnyBuffer, octets

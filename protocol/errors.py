@@ -1,9 +1,9 @@
 """The tree of errors. A leaf carries its wire code and the offending values.
 
-    LaserLinkError
-      LocalProtocolError     you broke the protocol: a call that the state does not allow
-      RemoteProtocolError    the peer broke it: each leaf has an `ErrorCode` of its own
-      LinkLost               a link that was there is gone, with a `LossCause`
+LaserLinkError
+  LocalProtocolError     you broke the protocol: a call that the state does not allow
+  RemoteProtocolError    the peer broke it: each leaf has an `ErrorCode` of its own
+  LinkLost               a link that was there is gone, with a `LossCause`
 """
 
 from enum import IntEnum

@@ -74,10 +74,19 @@ class Frame:
             ValueError: the payload is longer than 4072 bytes, or a field does not fit.
         """
         if len(self.payload) > PAYLOAD_BYTES_MAX:
-            raise ValueError(f"a payload of {len(self.payload)} bytes does not fit a frame ({PAYLOAD_BYTES_MAX})")
+            raise ValueError(
+                f"a payload of {len(self.payload)} bytes does not fit a frame ({PAYLOAD_BYTES_MAX})"
+            )
         try:
             header = _CHECKED.pack(
-                SYNC, self.version, self.type, self.channel, self.flags, len(self.payload), self.session, self.sequence
+                SYNC,
+                self.version,
+                self.type,
+                self.channel,
+                self.flags,
+                len(self.payload),
+                self.session,
+                self.sequence,
             )
         except struct.error as error:
             raise ValueError(f"a header field does not fit: {error}") from None

@@ -84,7 +84,7 @@ class Framer:
         self._buffer += data
 
     def take_back(self, count: int) -> int:
-        """Forget up to `count` of the last undecided bytes, which the caller will feed again; how many it was."""
+        """Forget up to `count` of the last undecided bytes, which the caller feeds again; how many it was."""
         count = min(count, self.pending)
         if count:
             del self._buffer[-count:]

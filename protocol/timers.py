@@ -31,26 +31,50 @@ def _timer(name: str, value_ms: int, reason: str, *, plus_line_time: bool = Fals
 
 
 ATTACH_DEBOUNCE_NS = _timer("attach_debounce", 100, "USB PD's tCCDebounce is 100 to 200 ms")
-DETACH_DEBOUNCE_NS = _timer("detach_debounce", 10, "USB PD's tPDDebounce is 10 to 20 ms; the laser does not wait for it")
-FIRST_WORD_NS = _timer("first_word", 3_000, "a module boots and beacons well within this; then there is no device")
+DETACH_DEBOUNCE_NS = _timer(
+    "detach_debounce", 10, "USB PD's tPDDebounce is 10 to 20 ms; the laser does not wait for it"
+)
+FIRST_WORD_NS = _timer(
+    "first_word", 3_000, "a module boots and beacons well within this; then there is no device"
+)
 BEACON_NS = _timer("beacon", 250, "a host that opens a port late waits a quarter of a second at most")
 RESPONSE_NS = _timer("response", 30, "USB PD's tSenderResponse is 24 to 30 ms", plus_line_time=True)
 POWER_TRANSITION_NS = _timer("power_transition", 500, "USB PD's tPSTransition is 450 to 550 ms")
-POWER_WAIT_NS = _timer("power_wait", 100, "USB PD's tSinkRequest: a sink told to wait asks again after 100 ms")
-REVOKE_NS = _timer("revoke", 15, "at most 100 mA within this after a revoke; the laser is dark in the same step")
-KEEP_ALIVE_NS = _timer("keep_alive", 100, "three missed are a loss: a stopped host leaves the laser dark in 350 ms",
-                       plus_line_time=True)
+POWER_WAIT_NS = _timer(
+    "power_wait", 100, "USB PD's tSinkRequest: a sink told to wait asks again after 100 ms"
+)
+REVOKE_NS = _timer(
+    "revoke", 15, "at most 100 mA within this after a revoke; the laser is dark in the same step"
+)
+KEEP_ALIVE_NS = _timer(
+    "keep_alive",
+    100,
+    "three missed are a loss: a stopped host leaves the laser dark in 350 ms",
+    plus_line_time=True,
+)
 LIGHT_CONFIRM_NS = _timer("light_confirm", 50, "light that nobody confirms goes out")
-TRAINING_MIN_NS = _timer("training_min", 10, "what a clock recovery takes to lock and a bit error rate to mean something")
+TRAINING_MIN_NS = _timer(
+    "training_min", 10, "what a clock recovery takes to lock and a bit error rate to mean something"
+)
 TRAINING_MAX_NS = _timer("training_max", 50, "light without a purpose goes out", plus_line_time=True)
-ATTACH_WATCHDOG_NS = _timer("attach_watchdog", 5_000, "an attach takes half a second; ten times that is a failure")
-RECOVERY_WINDOW_NS = _timer("recovery_window", 300_000, "recoveries are counted over five minutes (Moto Mods)")
+ATTACH_WATCHDOG_NS = _timer(
+    "attach_watchdog", 5_000, "an attach takes half a second; ten times that is a failure"
+)
+RECOVERY_WINDOW_NS = _timer(
+    "recovery_window", 300_000, "recoveries are counted over five minutes (Moto Mods)"
+)
 RESEND_FIRST_NS = _timer("resend_first", 1, "Aravis' initial packet timeout", plus_line_time=True)
 RESEND_AGAIN_NS = _timer("resend_again", 20, "Aravis' packet timeout", plus_line_time=True)
-RETENTION_NS = _timer("retention", 100, "Aravis' frame retention: how long the module keeps an image for resends",
-                      plus_line_time=True)
+RETENTION_NS = _timer(
+    "retention",
+    100,
+    "Aravis' frame retention: how long the module keeps an image for resends",
+    plus_line_time=True,
+)
 GAP_NS = _timer("gap", 20, "a started frame that gets no byte for this long was cut", plus_line_time=True)
-LINE_TIME_PER_FRAME_NS = _timer("line_time_per_frame", 20, "max_frame is chosen so that one frame takes at most this")
+LINE_TIME_PER_FRAME_NS = _timer(
+    "line_time_per_frame", 20, "max_frame is chosen so that one frame takes at most this"
+)
 
 KEEP_ALIVES_MISSED_MAX = 3
 LINE_TIMES_ADDED = 4

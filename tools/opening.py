@@ -6,14 +6,14 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from laserlink.host_driver.actions import Lost
-from laserlink.host_driver.camera import ATTACH_SECONDS, Camera
 from laserlink.host_driver.assembly import ImageDone
+from laserlink.host_driver.camera import ATTACH_SECONDS, Camera
 from laserlink.tools.session import CommandError, Session
 
 
 @contextmanager
 def open_camera(session: Session, url: str) -> Iterator[Camera]:
-    """An attached camera; --timeout bounds the attach, --trace gets every event, -v shows losses as they come."""
+    """An attached camera; --timeout bounds the attach, --trace gets every event, -v shows losses."""
     with ExitStack() as stack:
         trace = stack.enter_context(_open_trace(session.trace)) if session.trace else None
 
@@ -24,13 +24,16 @@ def open_camera(session: Session, url: str) -> Iterator[Camera]:
                 session.notes.print(f"lost ({event.cause.name.lower()}): {event.text}")
 
         with session.working(f"attaching to {url}"):
-            camera = stack.enter_context(Camera(url, timeout=session.timeout or ATTACH_SECONDS, on_event=on_event))
+            camera = stack.enter_context(
+                Camera(url, timeout=session.timeout or ATTACH_SECONDS, on_event=on_event)
+            )
         yield camera
 
 
 def _open_trace(path: str) -> Any:
     try:
-        return open(path, "w", encoding="utf-8")
+        # Line by line, so that it can be followed, and is whole when we are killed.
+        return open(path, "w", encoding="utf-8", buffering=1)
     except OSError as error:
         raise CommandError(f"the trace {path} cannot be written: {error.strerror}") from None
 
@@ -38,5 +41,6 @@ def _open_trace(path: str) -> Any:
 def _brief(event: object) -> str:
     """An event as one text; of an image, all but its pixels."""
     if isinstance(event, ImageDone):
-        return f"image {event.image_id} of channel {event.channel}, {len(event.gaps)} gaps, {event.chunks_resent} resent"
+        image = f"image {event.image_id} of channel {event.channel}"
+        return f"{image}, {len(event.gaps)} gaps, {event.chunks_resent} resent"
     return repr(event)

@@ -3,12 +3,12 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from laserlink.protocol.errors import LaserLinkError, LinkLost, LocalProtocolError, RemoteProtocolError
+from laserlink.protocol.errors import LaserLinkError, LinkLost, RemoteProtocolError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +26,7 @@ class Exit(IntEnum):
     LINK_LOST = 6
     PROTOCOL = 7
     MISSING_EXTRA = 8
+    INTERNAL = 70
     INTERRUPTED = 130
 
 
@@ -46,38 +47,61 @@ LOSS_HINTS = {
     "ThermalLost": "Let the module cool down.",
 }
 
+# What to try when an error does not say it itself.
+HINTS = {
+    Exit.USAGE: "`laserlink --help` and `laserlink COMMAND --help` show what there is.",
+    Exit.NO_DEVICE: "`laserlink devices` lists what there is.",
+    Exit.BUSY: "Close the other program, then try again.",
+    Exit.PERMISSION: "Choose a place that you may use.",
+    Exit.LINK_LOST: "Pull the module off and snap it on again.",
+    Exit.PROTOCOL: "`laserlink info` shows what the module offers.",
+    Exit.MISSING_EXTRA: "Install the extra with pip.",
+    Exit.INTERNAL: "This is a bug. `laserlink -v` shows where it happened; please report that.",
+}
+SYSTEM_HINT = "Check the name, and the space on the disk."
+
 
 def exit_code_of(error: Exception) -> tuple[int, str]:
-    """The exit code and the hint of an error; (-1, "") for one that is a bug."""
+    """The exit code and the hint of an error; INTERNAL for one that nobody has foreseen."""
+    code = _code_of(error)
+    hint = str(getattr(error, "hint", "")) or LOSS_HINTS.get(type(error).__name__, "")
+    if not hint and isinstance(error, OSError) and code is Exit.USAGE:
+        hint = SYSTEM_HINT
+    return code, hint or HINTS[Exit(code)]
+
+
+def _code_of(error: Exception) -> int:
     from laserlink.host_driver import errors as device
 
-    hint = str(getattr(error, "hint", ""))
-    match error:
-        case CommandError():
-            return error.exit_code, hint
-        case device.BadUrl():
-            return Exit.USAGE, hint
-        case device.PortBusy():
-            return Exit.BUSY, hint
-        case device.PortDenied():
-            return Exit.PERMISSION, hint
-        case device.MissingExtra():
-            return Exit.MISSING_EXTRA, hint
-        case device.DeviceError():
-            return Exit.NO_DEVICE, hint
-        case LinkLost():
-            return Exit.LINK_LOST, LOSS_HINTS.get(type(error).__name__, "Pull the module off and snap it on again.")
-        case RemoteProtocolError():
-            return Exit.PROTOCOL, "`laserlink info` shows what the module offers."
-        case LocalProtocolError():
-            return Exit.USAGE, hint
-        case PermissionError():
-            return Exit.PERMISSION, "Choose a place that you may write to."
-        case OSError():
-            return Exit.USAGE, "Check the name, and the space on the disk."
-        case LaserLinkError():
-            return Exit.USAGE, hint
-    return (Exit.USAGE, hint) if hint else (-1, "")
+    if isinstance(error, CommandError):
+        return error.exit_code
+    kinds: tuple[tuple[type[Exception], Exit], ...] = (
+        (device.BadUrl, Exit.USAGE),
+        (device.PortBusy, Exit.BUSY),
+        (device.PortDenied, Exit.PERMISSION),
+        (device.MissingExtra, Exit.MISSING_EXTRA),
+        (device.DeviceError, Exit.NO_DEVICE),
+        (LinkLost, Exit.LINK_LOST),
+        (RemoteProtocolError, Exit.PROTOCOL),
+        (LaserLinkError, Exit.USAGE),
+        (PermissionError, Exit.PERMISSION),
+        (OSError, Exit.USAGE),
+    )
+    found = next((code for kind, code in kinds if isinstance(error, kind)), None)
+    if found is None:
+        # A usage error of a library of ours says so by its hint.
+        return Exit.USAGE if getattr(error, "hint", "") else Exit.INTERNAL
+    return found
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, as one line."""
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    if exit_code_of(error)[0] == Exit.INTERNAL:
+        text = f"{type(error).__name__}: {text}"
+    return " ".join(text.split()) or type(error).__name__
 
 
 @dataclass
@@ -114,7 +138,7 @@ class Session:
 
     @contextmanager
     def working(self, text: str) -> Iterator[Callable[[str], None]]:
-        """Show that something goes on: a spinner on a terminal, a plain line elsewhere. Yields a way to change the text."""
+        """Show that something goes on: a spinner on a terminal, else lines. Yields what changes the text."""
         notes = self.notes
         if self.progress and notes.is_terminal and not notes.quiet:
             with notes.status(text) as status:
@@ -123,17 +147,20 @@ class Session:
             notes.print(text)
             yield lambda text: notes.print(text)
 
+    def set(self, other: "Session") -> None:
+        """Take over all options, once they are parsed."""
+        vars(self).update(vars(other))
+
     def fail(self, error: Exception) -> int:
-        """Print an error as one line and a hint; its exit code. A bug is raised again."""
+        """Print an error as one line and a hint; its exit code."""
         code, hint = exit_code_of(error)
-        if code < 0:
-            raise error
+        text = one_line(error)
         if self.json:
-            print(json.dumps({"error": str(error), "hint": hint, "exit_code": int(code)}), flush=True)
+            # There may be nowhere to print it to: that may be the error itself.
+            with suppress(OSError):
+                print(json.dumps({"error": text, "hint": hint, "exit_code": int(code)}), flush=True)
         else:
-            print(f"Error: {error}", file=sys.stderr)
-            if hint:
-                print(f"Hint: {hint}", file=sys.stderr)
+            print(f"Error: {text}\nHint: {hint}", file=sys.stderr)
         if self.verbose:
             import traceback
 

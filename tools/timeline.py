@@ -1,4 +1,4 @@
-"""The way from contact to the first image, phase by phase: modelled in virtual time, and as it was on the wall."""
+"""The way from contact to the first image, phase by phase: modelled in virtual time, and on the wall."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,11 +47,13 @@ def timeline_of(changes: Iterable[StateChanged], image_ns: int) -> Timeline:
     """The time in each phase, from the first state to the moment of the first image."""
     phases = dict.fromkeys(PHASES.values(), 0)
     entered = [(change.at_ns, change.state) for change in changes if change.at_ns <= image_ns]
+    if not entered:
+        return Timeline(phases, 0)
     ends = [at for at, _ in entered[1:]] + [image_ns]
     for (start, state), end in zip(entered, ends, strict=True):
         if state in PHASES:
             phases[PHASES[state]] += end - start
-    return Timeline(phases, image_ns - entered[0][0] if entered else 0)
+    return Timeline(phases, image_ns - entered[0][0])
 
 
 def _blank(wanted: ExposureWanted) -> PackedImage:

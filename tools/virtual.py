@@ -9,6 +9,7 @@ from pathlib import Path
 from laserlink.firmware_model.controls import ANALOGUE_GAIN, EXPOSURE_TIME
 from laserlink.firmware_model.machine import Module
 from laserlink.firmware_model.profile import LaneFacts, Profile, load_profile
+from laserlink.firmware_model.profile_table import ProfileError
 from laserlink.firmware_model.scenes import open_scene
 from laserlink.firmware_model.sensor import ExposureRequest, Sensor
 from laserlink.firmware_model.serve.pty import PtyPort
@@ -38,12 +39,20 @@ class VirtualOptions:
 
 
 class AlwaysConnected:
-    """A port that a host cannot be seen on: its contact is that it is open."""
+    """A port that a host cannot be seen on: its contact is that it is open, until it is pulled off."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
         self.name = port.name
         self.connected = True
+        self.gone = False
+
+    def pull_off(self) -> None:
+        """Go silent, as a board without power; the line itself stays."""
+        self.connected = False
+
+    def snap_on(self) -> None:
+        self.connected = not self.gone
 
     def fileno(self) -> int:
         return self._port.fileno()
@@ -52,23 +61,32 @@ class AlwaysConnected:
         try:
             return self._port.read()
         except PortClosed:
-            self.connected = False
+            self._lose()
             return b""
 
     def write(self, data: bytes | memoryview) -> int:
         try:
             return self._port.write(data)
         except PortClosed:
-            self.connected = False
+            self._lose()
             return len(data)
+
+    def _lose(self) -> None:
+        self.gone = True
+        self.connected = False
 
     def close(self) -> None:
         self._port.close()
 
 
 def build_sensor(options: VirtualOptions) -> Sensor:
-    """The sensor in front of its scene. Raises ProfileError or SceneError, with a hint."""
-    return Sensor(load_profile(options.profile), open_scene(options.scene), options.seed)
+    """The sensor in front of its scene. Raises CommandError or SceneError, with a hint."""
+    try:
+        profile = load_profile(options.profile)
+    except ProfileError as error:
+        hint = "`laserlink devices` lists the profiles; a path must end in .toml."
+        raise CommandError(f"no usable profile: {error}", hint) from None
+    return Sensor(profile, open_scene(options.scene), options.seed)
 
 
 def lane_offers(profile: Profile, *, ring: bool, line_rate_bps: int | None) -> tuple[LaneOffer, ...]:
@@ -93,9 +111,15 @@ def _offer(kind: LaneKind, direction: LaneDirection, rate_bps: int, facts: LaneF
 def build_shell(
     options: VirtualOptions, first_sequence: int, on_event: Callable[[object], None] | None = None
 ) -> tuple[Shell, str]:
-    """A virtual module on its lanes, not yet running, and the URL that a host opens."""
+    """A virtual module on its lanes, not yet running; and what follows the port's name in its URL."""
+    if options.port is not None and options.link is not None:
+        raise CommandError(
+            "--link is for a pseudo-terminal, and --port is another port", "Leave one of them out."
+        )
     sensor = build_sensor(options)
-    has_ring = options.ring and options.port is None and any(lane.kind == "optical" for lane in sensor.profile.lanes)
+    has_ring = (
+        options.ring and options.port is None and any(lane.kind == "optical" for lane in sensor.profile.lanes)
+    )
     offers = lane_offers(sensor.profile, ring=has_ring, line_rate_bps=options.line_rate_bps)
     module = Module(sensor.profile, offers, first_sequence=first_sequence)
     ring_name = f"module-{os.getpid()}-{secrets.token_hex(4)}" if has_ring else None
@@ -105,20 +129,32 @@ def build_shell(
     except BaseException:
         port.close()
         raise
-    return shell, f"{port.name}?ring={ring_name}" if ring_name else port.name
+    return shell, f"?ring={ring_name}" if ring_name else ""
 
 
 def default_exposure(module: Module, wanted: str) -> tuple[ExposureRequest, ImageLayout]:
-    """The exposure that a host gets when it sets nothing: of `MODE`, `MODE:BITS`, or `default`. Raises CommandError."""
+    """The exposure that a host gets when it sets nothing: of `MODE`, `MODE:BITS`, or `default`.
+
+    Raises CommandError for a mode or a depth that there is not.
+    """
     name, _, depth = wanted.partition(":")
     modes = {mode.name: mode for mode in module.profile.modes}
     mode = module.profile.modes[0] if name == "default" else modes.get(name)
     if mode is None:
         raise CommandError(f"there is no mode {name!r}", f"There are {', '.join(modes)}.")
-    bits = int(depth) if depth.isdigit() else mode.default_bits
+    formats = {str(bits): bits for bits in mode.formats}
+    bits = formats.get(depth, 0) if depth else mode.default_bits
+    if not bits:
+        raise CommandError(f"{mode.name} has no format of {depth} bits", f"There are {', '.join(formats)}.")
     values = module.controls.values
     request = ExposureRequest(
-        mode.id, bits, int(values[EXPOSURE_TIME]), float(values[ANALOGUE_GAIN]), 0, 0, (0, 0, mode.width, mode.height)
+        mode.id,
+        bits,
+        int(values[EXPOSURE_TIME]),
+        float(values[ANALOGUE_GAIN]),
+        0,
+        0,
+        (0, 0, mode.width, mode.height),
     )
     return request, ImageLayout(mode.width, mode.height, bits, FRAME_BYTES_MAX)
 

@@ -1,28 +1,31 @@
 """Runs the module's machine over real lanes: one loop, one thread, and the sensor on another.
 
-A port is anything with `name`, `fileno`, `connected`, `read`, `write` and `close` (`pty.py`).
+A port is what `ModulePort` says (`pty.py` is one).
 """
 
 import contextlib
-import os
 import queue
 import select
+import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from laserlink.cext.ring import Ring, RingError, RingProducer
-from laserlink.firmware_model.machine import Contact, Module, ModuleInput
+from laserlink.firmware_model.machine import Broken, Contact, Module, ModuleInput
 from laserlink.firmware_model.sensor import Sensor
 from laserlink.firmware_model.serve.sensor import Exposed, SensorThread
 from laserlink.firmware_model.stream import ExposureWanted, ImageReady
 from laserlink.protocol.limits import FRAME_BYTES_MAX
-from laserlink.protocol.states import BITS_PER_BYTE, LaneKind
+from laserlink.protocol.states import BITS_PER_BYTE, LaneKind, ModuleState
 from laserlink.protocol.timers import NS_PER_S
 
 # Without a contact there is nothing to wait on but time.
 CONTACT_POLL_SECONDS = 0.01
 IDLE_SECONDS = 0.05
+# A ring with less room than a frame rings no bell for a little more of it; the host takes 0.1 ms for a lot.
+NEARLY_FULL_SECONDS = 0.0002
 # What is written to the ring before the sideband is looked at again: 0.1 ms of work.
 RING_BURST_BYTES = 1 << 18
 # A paced line may save up this much unused time.
@@ -30,20 +33,47 @@ PACE_SLACK_NS = 2_000_000
 
 
 class ModulePort(Protocol):
-    """The module's sideband, or its only lane."""
+    """The module's sideband, or its only lane. None of it blocks, or raises for a host that is gone."""
 
     name: str
 
-    def fileno(self) -> int: ...
+    def fileno(self) -> int:
+        """A descriptor that is readable when there is something to read, while `connected`."""
 
     @property
-    def connected(self) -> bool: ...
+    def connected(self) -> bool:
+        """Whether there is contact."""
 
-    def read(self) -> bytes: ...
+    @property
+    def gone(self) -> bool:
+        """Whether there will never be contact again: the port itself was taken away."""
 
-    def write(self, data: bytes | memoryview) -> int: ...
+    def pull_off(self) -> None:
+        """Let the host see that the module is pulled off, as far as the port can show it."""
 
-    def close(self) -> None: ...
+    def snap_on(self) -> None:
+        """Let there be something to open again; `name` may be another one than before."""
+
+    def read(self) -> bytes:
+        """What has arrived; b"" for nothing, or nobody."""
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Send as much as goes now; how many bytes."""
+
+    def close(self) -> None:
+        """Let go of it. Twice is fine."""
+
+
+@dataclass(frozen=True)
+class PulledOff:
+    """Event: the module was pulled off."""
+
+
+@dataclass(frozen=True)
+class SnappedOn:
+    """Event: the module was snapped on again; a host opens `port`, and the ring when there is one."""
+
+    port: str
 
 
 class Pace:
@@ -69,11 +99,22 @@ class Pace:
 
 
 class Shell:
-    """A virtual module on a port, and on a ring when `ring_name` is given. `run` returns when `stop` is called."""
+    """A virtual module on a port, and on a ring when `ring_name` is given.
+
+    `run` returns when `stop` is called, or the port is gone. `on_event` is called for everything that the
+    module tells, for `Exposed` (on the sensor's thread), `PulledOff` and `SnappedOn`.
+    """
 
     def __init__(
-        self, module: Module, sensor: Sensor, port: ModulePort, *, ring_name: str | None = None,
-        ring_bytes: int = 1 << 22, sha256: bool = False, on_event: Callable[[object], None] | None = None,
+        self,
+        module: Module,
+        sensor: Sensor,
+        port: ModulePort,
+        *,
+        ring_name: str | None = None,
+        ring_bytes: int = 1 << 22,
+        sha256: bool = False,
+        on_event: Callable[[object], None] | None = None,
     ) -> None:
         self.module = module
         self.port = port
@@ -85,16 +126,17 @@ class Shell:
         self._ring: RingProducer | None = None
         self._ring_shared = False
         self._inputs: queue.SimpleQueue[ModuleInput] = queue.SimpleQueue()
-        self.sensor = SensorThread(sensor, self._exposed, sha256=sha256)
+        self.sensor = SensorThread(sensor, self._exposed, self._failed, sha256=sha256)
         self._unwritten = memoryview(b"")
         self._images = memoryview(bytearray(FRAME_BYTES_MAX))
         self._staged = self._images[:0]
         self._contact = False
-        self._make_ring()
+        self._off = self._off_wanted = False
         self._stopping = False
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
+        self._make_ring()
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
 
     # --- from any thread ---
 
@@ -108,36 +150,56 @@ class Shell:
         self._inputs.put(happening)
         self._wake()
 
+    def pull_off(self) -> None:
+        """Someone takes the module away: the host sees the contact open, the module loses its power."""
+        self._off_wanted = True
+        self._wake()
+
+    def snap_on(self) -> None:
+        """The magnets catch again."""
+        self._off_wanted = False
+        self._wake()
+
+    def toggle_contact(self) -> None:
+        """Pull it off, or snap it on again; may be called from a signal's handler."""
+        self._off_wanted = not self._off_wanted
+        self._wake()
+
+    def _failed(self, text: str) -> None:
+        self.put(Broken(text))
+
     def _exposed(self, exposed: Exposed) -> None:
-        if self._on_event is not None:
-            self._on_event(exposed)
+        self._tell(exposed)
         self.put(ImageReady(exposed.wanted.channel, exposed.wanted.image_id, exposed.image))
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError, OSError):
-            os.write(self._wake_write, b"!")
+        # A full socket is readable already, a closed one has nobody to wake.
+        with contextlib.suppress(OSError):
+            self._wake_write.send(b"!")
 
     # --- the loop ---
 
     def run(self) -> None:
-        """Serve until stopped; leaves no ring and no port behind."""
+        """Serve until stopped, or until the port is gone; leaves no ring and no port behind."""
         try:
-            while not self._stopping:
+            while not self._stopping and not self.port.gone:
                 self._turn()
         finally:
             self.close()
 
     def close(self) -> None:
+        """Let go of everything; `run` does it by itself. Twice is fine."""
         self.sensor.close()
         self._drop_ring()
         self.port.close()
-        for descriptor in (self._wake_read, self._wake_write):
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+        self._wake_read.close()
+        self._wake_write.close()
 
     def _turn(self) -> None:
         """Once around: what happened, what arrived, what is due, what is to be sent; then wait."""
         self._follow_contact()
+        if self.port.gone:
+            return
         while not self._inputs.empty():
             self.module.on_input(self._inputs.get(), time.monotonic_ns())
         data = self.port.read() if self._contact else b""
@@ -148,12 +210,29 @@ class Shell:
         if due is not None and due <= now:
             self.module.on_deadline(now)
         self._serve_events()
-        busy = self._write_port() | self._write_ring() | bool(data)
-        if not busy:
-            self._wait()
+        try:
+            busy = self._write_port() | self._write_ring() | bool(data)
+            if not busy:
+                self._wait()
+        except RingError:
+            self._hang_up()
+
+    def _follow_hand(self) -> None:
+        """Pull off and snap on as someone wanted it."""
+        while self._off != self._off_wanted:
+            self._off = not self._off
+            if self._off:
+                self.port.pull_off()
+            else:
+                self.port.snap_on()
+            self._tell(PulledOff() if self._off else SnappedOn(self.port.name))
 
     def _follow_contact(self) -> None:
-        contact = self.port.connected
+        self._follow_hand()
+        contact = not self._off and self.port.connected
+        if contact and not self._contact and self.module.state is not ModuleState.DETACHED:
+            # A host that closes and another that opens are two contacts, however quick: no bounce of one.
+            return
         if contact == self._contact:
             return
         self._contact = contact
@@ -162,12 +241,22 @@ class Shell:
             self._renew_ring()
         self.module.on_input(Contact(contact), time.monotonic_ns())
 
+    def _hang_up(self) -> None:
+        """The host wrote into the ring what no host writes: it is cut off, and may come again."""
+        self._drop_ring()
+        self.port.pull_off()
+        self.port.snap_on()
+        self._tell(SnappedOn(self.port.name))
+
     def _serve_events(self) -> None:
         while (event := self.module.next_event()) is not None:
             if isinstance(event, ExposureWanted):
                 self.sensor.expose(event)
-            if self._on_event is not None:
-                self._on_event(event)
+            self._tell(event)
+
+    def _tell(self, event: object) -> None:
+        if self._on_event is not None:
+            self._on_event(event)
 
     # --- the port ---
 
@@ -206,6 +295,7 @@ class Shell:
 
     def _drop_ring(self) -> None:
         if self._ring is not None:
+            self._ring.light = False
             self._ring.unlink()
             self._ring.close()
             self._ring = None
@@ -228,14 +318,10 @@ class Shell:
         if ring.light != laser:
             ring.light = laser
             ring.session = self.module.connection.session
-        try:
-            return self._fill_ring(ring)
-        except RingError:
-            self.module.on_input(Contact(False), time.monotonic_ns())
-            return False
+        return self._fill_ring(ring)
 
     def _fill_ring(self, ring: RingProducer) -> bool:
-        """Frames straight into the ring; at its end, and when it is nearly full, by way of a buffer of one frame."""
+        """Frames straight into the ring; near its end, or nearly full, by way of a buffer of one frame."""
         space = ring.space()[:RING_BURST_BYTES]
         now = time.monotonic_ns()
         if len(space) >= FRAME_BYTES_MAX and not self._staged:
@@ -243,7 +329,9 @@ class Shell:
         else:
             if not self._staged:
                 self._staged = self._images[: self.module.images_to_send(LaneKind.OPTICAL, self._images, now)]
-            count = min(len(space), len(self._staged))
+            # A frame goes whole or not at all: a reader that waits for its end would think that it was cut.
+            fits = ring.free_bytes >= len(self._staged)
+            count = min(len(space), len(self._staged)) * fits
             space[:count] = self._staged[:count]
             self._staged = self._staged[count:]
         space.release()
@@ -256,16 +344,18 @@ class Shell:
     def _wait(self) -> None:
         """Sleep until a byte, room on the line or in the ring, an input, or the next deadline."""
         if not self._contact:
-            select.select([self._wake_read], [], [], CONTACT_POLL_SECONDS)
+            select.select([self._wake_read.fileno()], [], [], CONTACT_POLL_SECONDS)
             self._drain()
             return
         now = time.monotonic_ns()
         due = [at for at in (self.module.next_deadline(now), self._pace_due()) if at is not None]
         seconds = max(0.0, min([(at - now) / NS_PER_S for at in due] + [IDLE_SECONDS]))
-        readable = [self._wake_read, self.port.fileno()]
+        readable = [self._wake_read.fileno(), self.port.fileno()]
         ring = self._ring
         if ring is not None and ring.arm():
             readable.append(ring.fileno())
+        elif self._staged:
+            seconds = min(seconds, NEARLY_FULL_SECONDS)
         blocked = bool(self._unwritten) and self._pace.allowed(now) > 0
         select.select(readable, [self.port.fileno()] if blocked else [], [], seconds)
         self._drain()
@@ -273,8 +363,10 @@ class Shell:
             ring.clear()
 
     def _pace_due(self) -> int | None:
-        return self._pace.next_ns() if self._unwritten and not self._pace.allowed(time.monotonic_ns()) else None
+        return (
+            self._pace.next_ns() if self._unwritten and not self._pace.allowed(time.monotonic_ns()) else None
+        )
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            os.read(self._wake_read, 4096)
+            self._wake_read.recv(4096)

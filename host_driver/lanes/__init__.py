@@ -6,6 +6,7 @@
     sim.py       a virtual module as a child process
     url.py       from a URL to open lanes
     driver.py    one thread: bytes, time and inputs into the machine, events out of it
+    inbox.py     what that thread tells, for the threads of the user who wait for it
 
 May import laserlink.cext.
 """

@@ -5,13 +5,14 @@ The user may be idle for hours: the thread keeps the link alive.
 """
 
 import contextlib
-import os
 import queue
 import select
+import socket
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from laserlink.cext.ring import RingError
@@ -22,7 +23,7 @@ from laserlink.host_driver.machine import Contact, Host, Light
 from laserlink.protocol.errors import ERROR_OF_CODE, LinkTimeout
 from laserlink.protocol.messages.layout import Record, Request
 from laserlink.protocol.messages.link import Error
-from laserlink.protocol.states import LaneKind
+from laserlink.protocol.states import HostState, LaneKind
 from laserlink.protocol.timers import NS_PER_S
 
 # How much of the ring is worked on before the sideband is looked at again: 0.1 ms of work.
@@ -32,41 +33,63 @@ IDLE_SECONDS = 0.05
 POLL_SECONDS = 0.002
 
 T = TypeVar("T")
-OnEvent = Callable[[object, Host], None]
+OnEvents = Callable[[list[object], Host], None]
+
+
+@dataclass(frozen=True)
+class Crashed:
+    """Event: the thread has ended, for something failed that is none of the link's doing."""
+
+    error: Exception
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What another thread wants done, and the future that waits for it."""
+
+    run: Callable[[], None]
+    future: Future[Any]
 
 
 class Driver:
-    """Runs `host` over `lanes` until closed. `on_event` is called on the thread, for every event."""
+    """Runs `host` over `lanes` until closed.
 
-    def __init__(self, host: Host, lanes: Lanes, on_event: OnEvent) -> None:
+    `on_events` is called on the thread, with all events of one moment, before the futures that they decide.
+    """
+
+    def __init__(self, host: Host, lanes: Lanes, on_events: OnEvents) -> None:
         self._host = host
         self._lanes = lanes
-        self._on_event = on_event
-        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._on_events = on_events
+        self._work: queue.SimpleQueue[_Work] = queue.SimpleQueue()
         self._waiting: dict[int, Future[Any]] = {}
         self._unwritten = memoryview(b"")
         self._stopping = False
         self._gone = False
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="laserlink-host", daemon=True)
         self._thread.start()
 
     # --- from any thread ---
 
     def call(self, work: Callable[[Host, int], T]) -> "Future[T]":
-        """Run `work(host, now)` on the thread; its result, or what it raised."""
+        """Run `work(host, now)` on the thread; its result, or what it raised.
+
+        Cancelled when the thread ends first.
+        """
         future: Future[T] = Future()
 
         def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 future.set_result(work(self._host, time.monotonic_ns()))
             except BaseException as error:
                 future.set_exception(error)
 
-        self._work.put(run)
-        self._wake()
+        self._put(_Work(run, future))
         return future
 
     def request(self, message: Request) -> "Future[Record]":
@@ -76,14 +99,20 @@ class Driver:
     def _submit(self, ask: Callable[[Host, int], Request]) -> "Future[Record]":
         answer: Future[Record] = Future()
 
-        def submit(host: Host, now: int) -> None:
+        def submit() -> None:
             try:
-                self._waiting[ask(host, now).request_id] = answer
+                self._waiting[ask(self._host, time.monotonic_ns()).request_id] = answer
             except BaseException as error:
                 answer.set_exception(error)
 
-        self.call(submit)
+        self._put(_Work(submit, answer))
         return answer
+
+    def _put(self, work: "_Work") -> None:
+        self._work.put(work)
+        self._wake()
+        if not self._thread.is_alive():
+            self._cancel_all()
 
     def ask(self, ask: Callable[[Host, int], Request]) -> "Future[Record]":
         """As `request`, for requests that the host makes itself (`Host.set_controls`)."""
@@ -97,36 +126,66 @@ class Driver:
         self._wake()
         self._thread.join()
         self._lanes.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        self._wake_read.close()
+        self._wake_write.close()
 
     @property
     def gone(self) -> bool:
-        """Whether the port was closed by the other side."""
+        """Whether the port was closed by the other side, or the thread has ended."""
         return self._gone
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError, OSError):
-            os.write(self._wake_write, b"!")
+        # A full socket is readable already, a closed one has nobody to wake.
+        with contextlib.suppress(OSError):
+            self._wake_write.send(b"!")
 
     # --- the thread ---
 
     def _run(self) -> None:
-        self._host.on_input(Contact(True), time.monotonic_ns())
-        while not self._stopping:
-            self._turn()
+        try:
+            self._host.on_input(Contact(True), time.monotonic_ns())
+            while not self._stopping:
+                self._turn()
+            # Closed first: the module has the debounce's time to see it, before we may be back.
+            self._lanes.port.close()
+            self._leave()
+        except Exception as error:
+            # Whoever takes events may be what failed.
+            with contextlib.suppress(Exception):
+                self._on_events([Crashed(error)], self._host)
+        finally:
+            self._gone = True
+            self._cancel_all()
+
+    def _leave(self) -> None:
+        """Let the machine see the removal through, so that the same one can be attached again."""
         self._host.on_input(Contact(False), time.monotonic_ns())
+        while self._host.state is not HostState.ABSENT:
+            now = time.monotonic_ns()
+            due = self._host.next_deadline(now)
+            if due is None or due <= now:
+                self._host.on_deadline(now)
+            else:
+                time.sleep((due - now) / NS_PER_S)
+        while self._host.next_event() is not None:
+            pass
+
+    def _cancel_all(self) -> None:
         for future in self._waiting.values():
             future.cancel()
+        self._waiting.clear()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._work.get_nowait().future.cancel()
 
     def _turn(self) -> None:
         """Once around: take what is there, do what is due, send, tell, wait."""
         while not self._work.empty():
-            self._work.get()()
+            self._work.get().run()
         busy = False
         if not self._gone:
             try:
-                busy = self._read_port() | self._read_ring()
+                busy = self._read_port() | (self._read_ring() > 0)
                 self._write_port()
             except (PortClosed, RingError):
                 self._lose_port()
@@ -139,10 +198,20 @@ class Driver:
             self._wait()
 
     def _lose_port(self) -> None:
-        """The port ended: on a wire like this, that is the contact opening."""
+        """The port ended: on a wire like this, that is the contact opening. What had come is kept."""
         self._gone = True
         self._unwritten = memoryview(b"")
+        with contextlib.suppress(RingError):
+            self._drain_ring()
+        # Closed at once: a pseudo-terminal's name is free again only then.
+        self._lanes.port.close()
         self._host.on_input(Contact(False), time.monotonic_ns())
+
+    def _drain_ring(self) -> None:
+        """Take what is left in the ring, and no more than fits, in case somebody still writes."""
+        left = self._lanes.ring.data_bytes if self._lanes.ring is not None else 0
+        while left > 0 and (count := self._read_ring()):
+            left -= count
 
     def _read_port(self) -> bool:
         data = self._lanes.port.read()
@@ -150,19 +219,23 @@ class Driver:
             self._host.receive_data(LaneKind.SIDEBAND, data, time.monotonic_ns())
         return bool(data)
 
-    def _read_ring(self) -> bool:
+    def _read_ring(self) -> int:
+        """How many bytes were taken."""
         ring = self._lanes.ring
         if ring is None:
-            return False
+            return 0
         if ring.light != self._host.light:
             self._host.on_input(Light(ring.light), time.monotonic_ns())
-        data = ring.data()[:RING_BYTES]
-        count = len(data)
-        if count:
-            self._host.receive_data(LaneKind.OPTICAL, data, time.monotonic_ns())
-            data.release()
-            ring.release(count)
-        return count > 0
+        shown = ring.data()
+        data = shown[:RING_BYTES]
+        taken = len(data)
+        if taken:
+            more = len(shown) > taken
+            taken = self._host.receive_data(LaneKind.OPTICAL, data, time.monotonic_ns(), more=more)
+        data.release()
+        shown.release()
+        ring.release(taken)
+        return taken
 
     def _write_port(self) -> None:
         while True:
@@ -176,12 +249,18 @@ class Driver:
                 return
 
     def _tell(self) -> None:
+        events: list[object] = []
         while (event := self._host.next_event()) is not None:
+            events.append(event)
+        if events:
+            self._on_events(events, self._host)
+        for event in events:
             if isinstance(event, Answered):
                 self._resolve(event)
-            elif isinstance(event, Unanswered) and (future := self._waiting.pop(event.request.request_id, None)):
+            elif isinstance(event, Unanswered) and (
+                future := self._waiting.pop(event.request.request_id, None)
+            ):
                 future.set_exception(LinkTimeout(f"{type(event.request).__name__} was never answered"))
-            self._on_event(event, self._host)
 
     def _resolve(self, event: Answered) -> None:
         future = self._waiting.pop(event.request.request_id, None)
@@ -194,7 +273,7 @@ class Driver:
 
     def _wait(self) -> None:
         """Sleep until a byte, a doorbell, a call, or the next deadline."""
-        readable: list[int] = [self._wake_read]
+        readable = [self._wake_read.fileno()]
         now = time.monotonic_ns()
         due = self._host.next_deadline(now)
         seconds = IDLE_SECONDS if due is None else min(max(0.0, (due - now) / NS_PER_S), IDLE_SECONDS)
@@ -212,6 +291,6 @@ class Driver:
         with contextlib.suppress(OSError, ValueError):
             select.select(readable, writable, [], seconds)
         with contextlib.suppress(BlockingIOError):
-            os.read(self._wake_read, 4096)
+            self._wake_read.recv(4096)
         if ring is not None:
             ring.clear()

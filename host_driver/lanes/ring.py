@@ -1,8 +1,9 @@
 """The optical lane of a virtual module on this machine: the consumer's side of the shared-memory ring."""
 
+import contextlib
 import time
 
-from laserlink.cext.ring import Ring, RingConsumer, RingError
+from laserlink.cext.ring import Ring, RingConsumer, RingError, sweep
 from laserlink.host_driver.errors import NoDeviceFound
 
 # The module makes a fresh ring for each attach; this is how long the last one's end may take.
@@ -11,11 +12,13 @@ RETRY_SECONDS = 0.01
 
 
 def open_ring(name: str) -> RingConsumer:
-    """Open the ring `name` of this user.
+    """Open the ring `name` of this user; rings of dead modules are removed on the way.
 
     Raises:
         NoDeviceFound: there is none within a second, or it is not to be trusted.
     """
+    with contextlib.suppress(RingError):
+        sweep()
     end = time.monotonic() + OPEN_SECONDS
     while True:
         try:

@@ -8,6 +8,7 @@ closing it resets nothing either.
 import contextlib
 import errno
 import sys
+from typing import Any
 
 import serial
 
@@ -36,7 +37,7 @@ class SerialPort(DescriptorPort):
 class PolledPort:
     """An open pyserial port without a descriptor (rfc2217, a Windows COM port): asked again and again."""
 
-    def __init__(self, name: str, port: serial.SerialBase) -> None:
+    def __init__(self, name: str, port: serial.Serial) -> None:
         self.name = name
         self._port = port
 
@@ -68,13 +69,17 @@ def open_serial(url: str, baud: int = DEFAULT_BAUD) -> Port:
     Raises:
         NoDeviceFound, PortBusy, PortDenied, BadUrl: why it cannot be opened, with a hint.
     """
-    settings: dict[str, object] = {"baudrate": baud, "timeout": 0, "write_timeout": 0}
-    if "://" not in url and sys.platform != "win32":
-        settings["exclusive"] = True
+    settings: dict[str, Any] = {"baudrate": baud, "timeout": 0}
+    if "://" not in url:
+        settings["write_timeout"] = 0
+        if sys.platform != "win32":
+            settings["exclusive"] = True
     try:
         port = serial.serial_for_url(url, **settings)
-    except ValueError as error:
-        raise BadUrl(f"{url} is no port: {error}", "Give a device like /dev/ttyUSB0, or a pyserial URL.") from None
+    except (ValueError, OverflowError) as error:
+        raise BadUrl(
+            f"{url} is no port: {error}", "Give a device like /dev/ttyUSB0, or a pyserial URL."
+        ) from None
     except (OSError, serial.SerialException) as error:
         raise _explained(url, error) from None
     try:

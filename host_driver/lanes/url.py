@@ -1,10 +1,10 @@
 """From a URL to open lanes.
 
-    sim:PROFILE[?scene=FILE&...]     a virtual module, started for this and ended with it
-    /dev/ttyUSB0[?baud=3000000]      a serial device
-    /dev/pts/5?ring=NAME             a virtual module that `laserlink serve` serves
-    socket://host:port, rfc2217://...  any pyserial URL
-    auto                             the one LaserLink device that there is
+sim:PROFILE[?scene=FILE&...]     a virtual module, started for this and ended with it
+/dev/ttyUSB0[?baud=3000000]      a serial device
+/dev/pts/5?ring=NAME             a virtual module that `laserlink serve` serves
+socket://host:port, rfc2217://...  any pyserial URL
+auto                             the one LaserLink device that there is
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import serial.tools.list_ports
 
 from laserlink.cext.ring import RingConsumer
-from laserlink.host_driver.errors import BadUrl, NoDeviceFound
+from laserlink.host_driver.errors import BadUrl, DeviceError, NoDeviceFound, PortBusy
 from laserlink.host_driver.lanes.port import Port
 from laserlink.host_driver.lanes.ring import open_ring
 from laserlink.host_driver.lanes.serial import DEFAULT_BAUD, open_serial
@@ -103,7 +103,15 @@ def _open_sim(url: str, rest: str) -> Target:
     if not profile:
         raise BadUrl(f"{url} names no profile", "Write sim:mos-100mp.")
     module = VirtualModule(profile, _sim_options(query) if mark else {})
-    return Target(url, lambda: open_lanes(module.url), module)
+    return Target(url, lambda: _open_virtual(module), module)
+
+
+def _open_virtual(module: VirtualModule) -> Lanes:
+    if module.ended:
+        raise DeviceError(
+            "the virtual module's process has ended", "Open its URL again to start another one."
+        )
+    return open_lanes(module.url)
 
 
 def _sim_options(query: str) -> dict[str, str]:
@@ -112,18 +120,20 @@ def _sim_options(query: str) -> dict[str, str]:
 
 
 def open_lanes(url: str) -> Lanes:
-    """Open a device, and the ring beside it when the URL names one. The ring comes first: the port is the contact."""
+    """Open a device, and the ring that the URL names: the ring first, for the port is the contact."""
     base, query = split_query(url)
     unknown = set(query) - {"ring", "baud"}
     if unknown and "://" not in url:
-        raise BadUrl(f"{url} has no option {', '.join(sorted(unknown))}", "There are ring=NAME and baud=RATE.")
+        raise BadUrl(
+            f"{url} has no option {', '.join(sorted(unknown))}", "There are ring=NAME and baud=RATE."
+        )
     if "://" in url:
         return Lanes(open_serial(url), None, (_offer(0, 0),))
     try:
         baud = int(query.get("baud", DEFAULT_BAUD))
     except ValueError:
         raise BadUrl(f"baud={query['baud']} is no number", "Write baud=1000000.") from None
-    ring = open_ring(query["ring"]) if "ring" in query else None
+    ring = _open_ring(query["ring"], base, baud) if "ring" in query else None
     try:
         port = open_serial(base, baud)
     except BaseException:
@@ -133,18 +143,30 @@ def open_lanes(url: str) -> Lanes:
     return Lanes(port, ring, _offers_of(base, baud, has_ring=ring is not None))
 
 
+def _open_ring(name: str, device: str, baud: int) -> RingConsumer:
+    """The ring; when there is none, because another host has the module, that is what is said."""
+    try:
+        return open_ring(name)
+    except NoDeviceFound as missing:
+        try:
+            open_serial(device, baud).close()
+        except (PortBusy, NoDeviceFound) as error:
+            raise error from None
+        raise missing from None
+
+
 def _offers_of(device: str, baud: int, *, has_ring: bool) -> tuple[LaneOffer, ...]:
     """What we know of a device's lines. A pseudo-terminal has no rate; a module on it says its own."""
     is_pty = device.startswith("/dev/pts/") or not device.startswith(("/dev/", "COM", "\\\\"))
     sideband = _offer(0, 0) if is_pty else _offer(baud, USB_SERIAL_LATENCY_US)
     if not has_ring:
         return (sideband,)
-    optical = LaneOffer(LaneKind.OPTICAL, LaneKind.OPTICAL, LaneDirection.MODULE_TO_HOST, LineCoding.NONE, 0, 0)
+    optical = LaneOffer(
+        LaneKind.OPTICAL, LaneKind.OPTICAL, LaneDirection.MODULE_TO_HOST, LineCoding.NONE, 0, 0
+    )
     return sideband, optical
 
 
 def _offer(rate_bps: int, latency_us: int) -> LaneOffer:
     coding = LineCoding.UART_8N1 if rate_bps else LineCoding.NONE
-    return LaneOffer(
-        LaneKind.SIDEBAND, LaneKind.SIDEBAND, LaneDirection.BOTH, coding, rate_bps, latency_us
-    )
+    return LaneOffer(LaneKind.SIDEBAND, LaneKind.SIDEBAND, LaneDirection.BOTH, coding, rate_bps, latency_us)

@@ -34,7 +34,11 @@ class ValueType(IntEnum):
     FLOAT = 3
 
 
-_FORMATS = {ValueType.BOOL: struct.Struct("<q"), ValueType.INTEGER: struct.Struct("<q"), ValueType.FLOAT: struct.Struct("<d")}
+_FORMATS = {
+    ValueType.BOOL: struct.Struct("<q"),
+    ValueType.INTEGER: struct.Struct("<q"),
+    ValueType.FLOAT: struct.Struct("<d"),
+}
 
 
 def encode_value(kind: ValueType, value: Value) -> bytes:

@@ -71,7 +71,9 @@ class Descriptor(Record):
     colour_matrix: tuple[int, ...] = array(
         Int32sl, 9, "XYZ to camera at D65, by rows; empty when unknown", "1/10000"
     )
-    neutral: tuple[int, ...] = array(Int32sl, 3, "camera response to D65 white; empty when unknown", "1/10000")
+    neutral: tuple[int, ...] = array(
+        Int32sl, 3, "camera response to D65 white; empty when unknown", "1/10000"
+    )
     idle_ma: int = u16("drawn without a stream", "mA")
     operating_ma: int = u16("drawn at full rate", "mA")
     reserve_ma: int = u16("for peaks above that", "mA")

@@ -27,7 +27,7 @@ def test_memory_is_used_again_when_the_last_view_is_gone() -> None:
 
 
 def test_pictures_start_on_a_page_and_can_be_written() -> None:
-    """Unpacking streams into cache lines: a picture starts on one, has the size asked for, and is writable."""
+    """Unpacking streams into cache lines: a picture starts on one, of the size asked for, and writable."""
     picture = PicturePool().take(PIXELS + 4)
     assert picture.shape == (PIXELS + 4,) and picture.dtype == np.uint16
     assert picture.ctypes.data % 64 == 0 and picture.flags.writeable

@@ -60,22 +60,27 @@ def numbered(path: Path, index: int, count: int) -> Path:
 @click.option("--mode", help="A mode of the module; default: its first one.")
 @click.option("--format", "raw_format", metavar="RAWn", help="RAW8 to RAW16; default: what suits the mode.")
 @click.option("--region", metavar="WxH+X+Y", help="A part of the mode.")
-@click.option("--count", type=click.IntRange(1, 100_000), default=1, show_default=True, help="How many pictures.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a control first, such as ExposureTime=10000.")
+@click.option(
+    "--count", type=click.IntRange(1, 100_000), default=1, show_default=True, help="How many pictures."
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a control first, such as ExposureTime=10000.",
+)
 @click.pass_obj
 def command(
-    session: Session, url: str, output: Path, mode: str | None, raw_format: str | None, region: str | None, count: int,
-    settings: tuple[str, ...],
+    session: Session, url: str, output: Path, mode: str | None, raw_format: str | None, region: str | None,
+    count: int, settings: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Take pictures with the module at URL and save them.
 
     Exit code 1 when a picture has gaps; it is saved, and says so.
     """
     values, area = parse_settings(settings), parse_region(region)
-    for index in range(count):
-        check_target(numbered(output, index, count))
-        if index:
-            break
+    check_target(numbered(output, 0, count))
     pictures: list[dict[str, Any]] = []
     with open_camera(session, url) as camera:
         if values:
@@ -112,6 +117,8 @@ def _picture(camera: Camera, shot: Shot, report: SaveReport) -> dict[str, Any]:
 
 def _render(console: Console, pictures: list[dict[str, Any]]) -> None:
     for item in pictures:
-        console.print(f"{item['file']}  {item['width']} x {item['height']} {item['format']}, {item['bytes']:,} bytes")
+        console.print(
+            f"{item['file']}  {item['width']} x {item['height']} {item['format']}, {item['bytes']:,} bytes"
+        )
         if item["warning"]:
             console.print(f"[yellow]{item['warning']}[/yellow]")

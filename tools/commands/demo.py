@@ -1,4 +1,4 @@
-"""`laserlink demo`: the tour. Two processes, a real pseudo-terminal, a ring; from contact to a saved picture."""
+"""`laserlink demo`: the tour. Two processes, a pseudo-terminal, a ring; from contact to a saved picture."""
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,12 +19,23 @@ from laserlink.tools.session import Exit, Session
 from laserlink.tools.timeline import Timeline, milliseconds, modelled_first_image, timeline_of
 from laserlink.tools.virtual import VirtualOptions, build_sensor, lane_offers
 
+# The bars of the timeline: as wide as this, or as what is left behind the other columns.
+BAR_CELLS_MAX = 40
+OTHER_COLUMNS_CELLS = 55
 DNG_NAME, PNG_NAME = "first-light.dng", "first-light.png"
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="DIR", help="Where the pictures go.")
-@click.option("--scene", metavar="FILE", help="What the sensor sees: a picture, a RAW file; default: the chart.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    metavar="DIR",
+    help="Where the pictures go.",
+)
+@click.option(
+    "--scene", metavar="FILE", help="What the sensor sees: a picture, a RAW file; default: the chart."
+)
 @click.option("--profile", default="mos-100mp", show_default=True, help="Which virtual module.")
 @click.pass_obj
 def command(session: Session, out: Path, scene: str | None, profile: str) -> int:
@@ -88,7 +99,8 @@ def _facts(camera: Camera, shot: Shot) -> dict[str, Any]:
         "optical_gbps": round(received.gbps, 3), "image_bytes": received.layout.coded_bytes,
         "seating": camera.seating.name.lower(),
         "contract": {
-            "voltage_mv": contract.voltage_mv, "operating_ma": contract.operating_ma, "reserve_ma": contract.reserve_ma,
+            "voltage_mv": contract.voltage_mv, "operating_ma": contract.operating_ma,
+            "reserve_ma": contract.reserve_ma,
         } if contract else None,
         "losses": [{"cause": loss.cause.name.lower(), "text": loss.text} for loss in camera.losses],
         "sha256_module": _module_digest(camera, received.image_id),
@@ -99,9 +111,10 @@ def _facts(camera: Camera, shot: Shot) -> dict[str, Any]:
 def _module_digest(camera: Camera, image_id: int) -> str:
     """The digest that the module's process printed for the image, before it sent it."""
     if camera.target.module is not None:
-        for line in camera.target.module.lines():
-            if line.get("event") == "exposed" and line.get("image_id") == image_id:
-                return str(line["sha256"])
+        line = camera.target.module.find(
+            lambda line: line.get("event") == "exposed" and line.get("image_id") == image_id
+        )
+        return str(line["sha256"]) if line else ""
     return ""
 
 
@@ -109,7 +122,11 @@ def _phases(modelled: Timeline, wall: Timeline) -> dict[str, Any]:
     names = [name for name in modelled.phases if modelled.phases[name] or wall.phases[name]]
     return {
         "phases": [
-            {"name": name, "modelled_ms": milliseconds(modelled.phases[name]), "wall_ms": milliseconds(wall.phases[name])}
+            {
+                "name": name,
+                "modelled_ms": milliseconds(modelled.phases[name]),
+                "wall_ms": milliseconds(wall.phases[name]),
+            }
             for name in names
         ],
         "attach_to_first_frame_ms": milliseconds(modelled.total_ns),
@@ -119,17 +136,20 @@ def _phases(modelled: Timeline, wall: Timeline) -> dict[str, Any]:
 
 def _render(console: Console, document: dict[str, Any]) -> None:
     console.print()
-    console.print(f"[bold]First light[/bold]  {document['module']}, {document['width']} x {document['height']} "
-                  f"{document['format']}")
+    console.print(
+        f"[bold]First light[/bold]  {document['module']}, {document['width']} x {document['height']} "
+        f"{document['format']}"
+    )
     console.print()
-    console.print(_timeline_table(document))
+    console.print(_timeline_table(document, console.width))
     console.print()
     for name, text in _lines(document):
         console.print(f"[dim]{name:<11}[/dim] {text}", soft_wrap=True)
 
 
-def _timeline_table(document: dict[str, Any]) -> Table:
+def _timeline_table(document: dict[str, Any], width: int) -> Table:
     """Phases as rows, with a bar as long as the phase takes in the model."""
+    cells = max(8, min(BAR_CELLS_MAX, width - OTHER_COLUMNS_CELLS))
     table = Table(box=None, pad_edge=False, header_style="bold", show_footer=True, footer_style="bold")
     total = document["attach_to_first_frame_ms"]
     table.add_column("from contact to first image", footer="total")
@@ -139,26 +159,33 @@ def _timeline_table(document: dict[str, Any]) -> Table:
     elapsed = 0.0
     for phase in document["phases"]:
         took = phase["modelled_ms"]
-        indent, length = round(40 * elapsed / total), max(1, round(40 * took / total))
-        bar = f"{' ' * indent}[red]{'━' * length}[/red]"
-        table.add_row(phase["name"], f"{took:.1f} ms", f"{phase['wall_ms']:.1f} ms", bar)
+        start = min(round(cells * elapsed / total), cells - 1)
         elapsed += took
+        end = min(max(round(cells * elapsed / total), start + 1), cells)
+        bar = f"{' ' * start}[red]{'━' * (end - start)}[/red]"
+        table.add_row(phase["name"], f"{took:.1f} ms", f"{phase['wall_ms']:.1f} ms", bar)
     return table
 
 
 def _lines(document: dict[str, Any]) -> list[tuple[str, str]]:
     contract = document["contract"]
     same = document["sha256_module"] == document["sha256_host"]
-    lost = f"{document['frames_lost']} of {document['frames']:,} frames" if document["frames_lost"] else "nothing"
+    lost = (
+        f"{document['frames_lost']} of {document['frames']:,} frames"
+        if document["frames_lost"]
+        else "nothing"
+    )
     power = (
-        f"{contract['operating_ma']} mA and {contract['reserve_ma']} mA reserve at {contract['voltage_mv'] / 1000:g} V"
+        f"{contract['operating_ma']} mA and {contract['reserve_ma']} mA reserve"
+        f" at {contract['voltage_mv'] / 1000:g} V"
         if contract else "none"
     )  # fmt: skip
     pixels = "every one as the sensor sent it" if same else "[red]NOT what the sensor sent[/red]"
+    frames = f"{document['frames']:,} frames, {document['frames_resent']} sent again"
     lines = [
         ("contract", power),
         ("seating", document["seating"]),
-        ("throughput", f"{document['optical_gbps']:.1f} Gb/s, {document['frames']:,} frames, {document['frames_resent']} sent again"),
+        ("throughput", f"{document['optical_gbps']:.1f} Gb/s, {frames}"),
         ("lost", lost),
         ("pixels", f"{pixels}  (sha256 {document['sha256_host'][:16]}...)"),
         ("saved", document["dng"]),

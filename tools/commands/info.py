@@ -45,7 +45,8 @@ def describe(camera: Camera) -> dict[str, Any]:
 def _mode(mode: SensorMode) -> dict[str, Any]:
     formats = [f"RAW{bits}" for bits in range(32) if mode.formats >> bits & 1]
     return {
-        "name": mode.name, "width": mode.width, "height": mode.height, "binning": mode.binning, "formats": formats,
+        "name": mode.name, "width": mode.width, "height": mode.height, "binning": mode.binning,
+        "formats": formats,
         "default_format": f"RAW{mode.default_bits}", "interval_us": mode.interval_us,
     }  # fmt: skip
 
@@ -57,8 +58,15 @@ def _link_facts(host: Host) -> dict[str, Any]:
         "contract": asdict(contract) if contract else None,
         "draw_ma": host.power.status.draw_ma,
         "seating": host.seating.name.lower(),
-        "training": {"frames": host.training.frames, "bits": host.training.bits, "bit_errors": host.training.bit_errors},
-        "limits": {"to_module_bytes_max": connection.out_bytes_max, "to_host_bytes_max": connection.in_bytes_max},
+        "training": {
+            "frames": host.training.frames,
+            "bits": host.training.bits,
+            "bit_errors": host.training.bit_errors,
+        },
+        "limits": {
+            "to_module_bytes_max": connection.out_bytes_max,
+            "to_host_bytes_max": connection.in_bytes_max,
+        },
         "lanes": [
             {"kind": offer.kind.name.lower(), "rate_bps": offer.rate_bps, "latency_us": offer.latency_us}
             for offer in connection.session_lanes
@@ -83,14 +91,17 @@ def _link_facts(host: Host) -> dict[str, Any]:
 def _control(host: Host, name: str) -> dict[str, Any]:
     control = host.controls.known[name]
     return {
-        "name": name, "value": host.controls.current[name], "minimum": control.minimum, "maximum": control.maximum,
+        "name": name, "value": host.controls.current[name], "minimum": control.minimum,
+        "maximum": control.maximum,
         "default": control.default, "unit": control.unit, "read_only": control.read_only,
     }  # fmt: skip
 
 
 def _render(console: Console, document: dict[str, Any]) -> None:
-    console.print(f"[bold]{document['vendor']} {document['product']}[/bold]  serial {document['serial']}, "
-                  f"firmware {document['firmware']}, id {document['module_id']}")
+    console.print(
+        f"[bold]{document['vendor']} {document['product']}[/bold]  serial {document['serial']}, "
+        f"firmware {document['firmware']}, id {document['module_id']}"
+    )
     console.print()
     for table in (_facts(document), _modes(document), _controls(document)):
         console.print(table)
@@ -103,19 +114,33 @@ def _facts(document: dict[str, Any]) -> Table:
     table.add_column()
     contract, limits, clock = document["contract"], document["limits"], document["clock"]
     if contract:
-        table.add_row("contract", f"{contract['operating_ma']} mA + {contract['reserve_ma']} mA reserve "
-                                  f"at {contract['voltage_mv'] / 1000:g} V")
+        table.add_row(
+            "contract",
+            f"{contract['operating_ma']} mA + {contract['reserve_ma']} mA reserve "
+            f"at {contract['voltage_mv'] / 1000:g} V",
+        )
     training = document["training"]
-    table.add_row("seating", f"{document['seating']} ({training['bit_errors']} wrong of {training['bits']:,} bits)")
+    table.add_row(
+        "seating", f"{document['seating']} ({training['bit_errors']} wrong of {training['bits']:,} bits)"
+    )
     for lane in document["lanes"]:
         rate = f"{lane['rate_bps'] / 1e6:,g} Mb/s" if lane["rate_bps"] else "no rate"
         table.add_row(f"{lane['kind']} lane", rate)
-    table.add_row("max_frame", f"{limits['to_host_bytes_max']} bytes to host, {limits['to_module_bytes_max']} to module")
-    table.add_row("clock", f"offset {clock['offset_ns'] / 1e6:+.3f} ms, within {clock['uncertainty_ns'] / 1000:.0f} us")
+    table.add_row(
+        "max_frame", f"{limits['to_host_bytes_max']} bytes to host, {limits['to_module_bytes_max']} to module"
+    )
+    table.add_row(
+        "clock", f"offset {clock['offset_ns'] / 1e6:+.3f} ms, within {clock['uncertainty_ns'] / 1000:.0f} us"
+    )
     counted = document["module_counters"]
-    table.add_row("module counted", ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in counted.items() if value))
+    table.add_row(
+        "module counted",
+        ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in counted.items() if value),
+    )
     host = document["host_counters"]
-    table.add_row("host counted", ", ".join(f"{host[name]} {name.replace('_', ' ')}" for name in host if host[name]))
+    table.add_row(
+        "host counted", ", ".join(f"{host[name]} {name.replace('_', ' ')}" for name in host if host[name])
+    )
     return table
 
 
@@ -134,6 +159,10 @@ def _controls(document: dict[str, Any]) -> Table:
     for column in ("control", "value", "range", "unit"):
         table.add_column(column)
     for control in document["controls"]:
-        bounds = "read only" if control["read_only"] else f"{control['minimum']:g} to {control['maximum']:g}"
-        table.add_row(control["name"], f"{control['value']:g}", bounds, control["unit"])
+        bounds = (
+            "read only"
+            if control["read_only"]
+            else f"{control['minimum']:,.10g} to {control['maximum']:,.10g}"
+        )
+        table.add_row(control["name"], f"{control['value']:,.10g}", bounds, control["unit"])
     return table
