@@ -37,7 +37,7 @@ class PicturePool:
         # The owner that numpy keeps alive for every view; the memory itself is held by the callback.
         owner = (ctypes.c_char * (pixels * PIXEL_BYTES)).from_buffer(memory)
         weakref.finalize(owner, self._give_back, memory).atexit = False
-        return np.frombuffer(owner, np.uint16)
+        return np.frombuffer(memoryview(owner), np.uint16)
 
     def prepare(self, pixels: int) -> None:
         """Have memory for one picture ready, every page of it touched."""
