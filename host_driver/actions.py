@@ -115,6 +115,7 @@ class Actions:
         self.light = False
         self.contact = False
         self.shorted = False
+        self.spoken = False
         self.heard_ns = 0
         self._silent_bytes = 0
         self.timers: Deadlines[HostTimer] = Deadlines()
@@ -201,6 +202,7 @@ class Actions:
         """The row changes the state, or nothing at all."""
 
     def do_debounce(self, message: None) -> None:
+        self.spoken = False
         self.timers.set(HostTimer.SEATING, self.now + ATTACH_DEBOUNCE_NS)
 
     def do_leave(self, message: None) -> None:

@@ -238,6 +238,8 @@ class Host(Actions):
         match timer:
             case HostTimer.SEATING:
                 self._step(Input.SHORTED if self.shorted else Input.SEATED)
+                if self.spoken:
+                    self._step(Input.FIRST_WORD)
             case HostTimer.HELLO:
                 self.repeat_hello()
             case HostTimer.PING:
@@ -283,6 +285,9 @@ class Host(Actions):
     def _beacon(self, beacon: link.Beacon) -> None:
         """The first word; in the middle of a session it means that the module restarted."""
         lost_us = beacon.state is ModuleState.RECOVERING and self.connection.session
+        if self.state is S.SEATING:
+            # One with a supply of its own speaks before it is seated: it need not say it again.
+            self.spoken = True
         if self.state is S.SEATING or lost_us:
             return
         if beacon.state is ModuleState.FAULT:

@@ -23,7 +23,7 @@ def open_camera(session: Session, url: str) -> Iterator[Camera]:
             if session.verbose and isinstance(event, Lost):
                 session.notes.print(f"lost ({event.cause.name.lower()}): {event.text}")
 
-        with session.working(f"attaching to {url}"):
+        with session.working(f"attaching to {url.partition('?')[0]}"):
             camera = stack.enter_context(
                 Camera(url, timeout=session.timeout or ATTACH_SECONDS, on_event=on_event)
             )

@@ -182,20 +182,25 @@ class Driver:
         """Once around: take what is there, do what is due, send, tell, wait."""
         while not self._work.empty():
             self._work.get().run()
-        busy = False
-        if not self._gone:
-            try:
-                busy = self._read_port() | (self._read_ring() > 0)
-                self._write_port()
-            except (PortClosed, RingError):
-                self._lose_port()
+        busy = self._on_lanes(lambda: self._read_port() | (self._read_ring() > 0))
         now = time.monotonic_ns()
         due = self._host.next_deadline(now)
         if due is not None and due <= now:
             self._host.on_deadline(now)
         self._tell()
+        self._on_lanes(self._write_port)
         if not busy:
             self._wait()
+
+    def _on_lanes(self, work: Callable[[], bool | None]) -> bool:
+        """Do something with the lanes, while there are any; whether anything came of it."""
+        if self._gone:
+            return False
+        try:
+            return bool(work())
+        except (PortClosed, RingError):
+            self._lose_port()
+            return True
 
     def _lose_port(self) -> None:
         """The port ended: on a wire like this, that is the contact opening. What had come is kept."""

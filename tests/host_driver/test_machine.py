@@ -120,6 +120,16 @@ def test_intact_frames_with_garbage_in_them_never_raise(state: S) -> None:
 # --- contact and the first word ---
 
 
+def test_a_module_that_spoke_before_it_was_seated_is_greeted_at_once() -> None:
+    """A board with its own supply beacons during the debounce: hello does not wait for the next beacon."""
+    rig = Rig()
+    rig.host.on_input(Contact(True), 0)
+    rig.feed_host(bytes(rig.module.connection.frame(link.Beacon(), session=0)))
+    assert rig.host.state is S.SEATING and not rig.host.data_to_send(SIDEBAND, 0)
+    rig.host.on_deadline(100 * MS)
+    assert rig.host.state is S.GREETED and rig.host.data_to_send(SIDEBAND, 100 * MS)
+
+
 def test_seating_waits_for_the_debounce_before_any_power() -> None:
     """No power before 100 ms of contact; a contact that opens again starts over."""
     host = Host(Rig().lanes, Sessions())

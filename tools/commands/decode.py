@@ -7,6 +7,7 @@ from typing import Any
 import rich_click as click
 from click import exceptions
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from laserlink.tools.explain import (
@@ -20,8 +21,8 @@ from laserlink.tools.explain import (
 )
 from laserlink.tools.session import CommandError, Exit, Session
 
-BYTES_A_LINE = 12
-BAD_LINES = 4
+BYTES_A_LINE = 8
+BAD_LINES = 6
 
 
 def read_source(source: str) -> bytes:
@@ -77,15 +78,18 @@ def render_frame(console: Console, explained: ExplainedFrame) -> None:
     """One frame: a title, then hex beside meaning."""
     title = f"{explained.name}, {len(explained.wire)} bytes at offset {explained.offset}"
     console.print(Text(title, style="bold green" if explained.offence is None else "bold yellow"))
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for style, justify in (
+        ("dim", "right"),
+        ("cyan", "left"),
+        ("bold", "left"),
+        ("", "left"),
+        ("dim", "left"),
+    ):
+        table.add_column(style=style, justify=justify, overflow="fold", no_wrap=style == "cyan")
     for part in explained.parts:
-        first, *others = lines_of(part)
-        line = Text.assemble(
-            (f"{part.offset:6}  ", "dim"), (f"{first:<{3 * BYTES_A_LINE}} ", "cyan"),
-            (f"{part.field:<22} ", "bold"), f"{part.value:<18} ", (part.meaning, "dim"),
-        )  # fmt: skip
-        console.print(line, soft_wrap=True)
-        for other in others:
-            console.print(Text(f"        {other}", style="cyan"), soft_wrap=True)
+        table.add_row(f"{part.offset:6}", "\n".join(lines_of(part)), part.field, part.value, part.meaning)
+    console.print(table)
     if explained.offence is not None:
         text = f"        refused: {explained.offence.code.name}: {explained.offence}"
         console.print(Text(text, style="yellow"), soft_wrap=True)
@@ -132,7 +136,7 @@ def command(session: Session, source: str) -> None:
                 render_frame(console, item)
             else:
                 render_bad(console, item)
-        console.print(f"{len(frames)} frames, {len(rejected)} runs of bytes rejected", style="bold")
+        console.print(f"intact frames: {len(frames)}, rejected runs of bytes: {len(rejected)}", style="bold")
 
     session.emit(document, render)
     if rejected or any(item.offence is not None for item in frames):

@@ -81,8 +81,8 @@ def test_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "and 52 more" in text
     assert "bit 2 of byte 21 (payload) is flipped" in text
     assert "refused: MALFORMED_PAYLOAD" in text
-    assert "2 frames, 2 runs of bytes rejected" in text
-    shown = [line[8:44].strip() for line in text.splitlines() if line[:6].strip().isdigit()]
+    assert "intact frames: 2, rejected runs of bytes: 2" in text
+    shown = [line[8:31].strip() for line in text.splitlines() if line[:6].strip().isdigit()]
     assert WIRE[8:12].hex(" ") in shown
 
 
