@@ -103,7 +103,7 @@ class Actions:
         self.connection.close()
         self.connection.reset_lanes()
         self.connection.counters = Counters()
-        rate = self.connection.lanes[self.connection.image_lane].rate_bps
+        rate = self.connection.image_offer.rate_bps
         self.power = PowerSink(self.profile.power, rate, has_laser=LaneKind.OPTICAL in self.connection.lanes)
         self.controls = ControlStore(self.profile)
         self.streams = Streams(self.connection, self.profile, self.power, self.controls)

@@ -153,7 +153,7 @@ class Streams:
 
     def _interval_ns(self, mode: Mode, layout: ImageLayout) -> int:
         """From one image to the next: what the sensor, and a fair share of lane and contract, allow."""
-        offer = self._connection.lanes[self._connection.image_lane]
+        offer = self._connection.image_offer
         wire_bits = (
             layout.coded_bytes + layout.frames * (OVERHEAD_BYTES + DATA_PREFIX_BYTES)
         ) * BITS_PER_BYTE[offer.coding]

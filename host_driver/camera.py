@@ -17,6 +17,7 @@ from typing import Self, TypeVar
 
 from laserlink.host_driver.actions import Lost, StateChanged
 from laserlink.host_driver.errors import NoDeviceFound
+from laserlink.host_driver.identity import mode_named, suitable_mode
 from laserlink.host_driver.lanes.driver import Driver
 from laserlink.host_driver.lanes.inbox import Inbox, Received
 from laserlink.host_driver.lanes.url import Target, open_target
@@ -240,8 +241,8 @@ class Camera:
     ) -> ImageLayout:
         """Choose what is taken: a mode by name, a format (RAW12), a region of it (x, y, width, height).
 
-        What is None is the module's first mode, the mode's own format, the whole mode. Returns the layout of
-        the images.
+        What is None is the module's first mode that the line carries within ten seconds, the mode's own
+        format, the whole mode. Returns the layout of the images.
         """
         self._begin()
         try:
@@ -254,23 +255,14 @@ class Camera:
     ) -> ImageLayout:
         driver, descriptor = self._ready()
         attached = self._inbox.attached
-        chosen = self._mode(descriptor, mode)
+        lane = self._result(driver.call(lambda host, now: host.connection.image_offer))
+        chosen = mode_named(descriptor, mode) if mode is not None else suitable_mode(descriptor, lane)
         bits = _bits(format) if format is not None else chosen.default_bits
         x, y, width, height = _checked(region) if region is not None else (0, 0, 0, 0)
         self._result(driver.request(StreamConfigure(0, CHANNEL, chosen.id, bits, x, y, width, height)))
         self._configured = (mode, format, region)
         self._configured_for = attached
         return self._result(driver.call(lambda host, now: host.streams.layout_of(CHANNEL)))
-
-    @staticmethod
-    def _mode(descriptor: Descriptor, name: str | None) -> SensorMode:
-        if name is None:
-            return descriptor.modes[0]
-        for mode in descriptor.modes:
-            if mode.name == name:
-                return mode
-        known = ", ".join(mode.name for mode in descriptor.modes)
-        raise LocalProtocolError(f"{descriptor.product} has no mode {name!r}; it has {known}")
 
     def capture(self, timeout: float | None = None) -> Shot:
         """Take one picture, within `timeout` seconds as `images` counts them.
@@ -355,7 +347,7 @@ class Camera:
 def _budget(host: Host) -> tuple[int, float]:
     """How many images may wait for whoever takes them, and how many seconds one may take at most."""
     layout = host.streams.layout_of(CHANNEL)
-    offer = host.connection.lanes[host.connection.image_lane]
+    offer = host.connection.image_offer
     line_ns = line_time_ns(layout.coded_bytes, offer.rate_bps, BITS_PER_BYTE[offer.coding])
     waiting_max = max(1, WAITING_BYTES_MAX // layout.decoded_bytes)
     return waiting_max, EXPOSURE_SECONDS + 2 * line_ns / NS_PER_S

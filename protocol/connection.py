@@ -140,6 +140,11 @@ class Connection:
         return LaneKind.OPTICAL if LaneKind.OPTICAL in self._shared_lanes else LaneKind.SIDEBAND
 
     @property
+    def image_offer(self) -> LaneOffer:
+        """What is known of the lane that carries images."""
+        return self.lanes[self.image_lane]
+
+    @property
     def session_lanes(self) -> tuple[LaneOffer, ...]:
         """The lanes that both ends have; before hello, those of this end."""
         return tuple(offer for kind, offer in self.lanes.items() if kind in self._shared_lanes)

@@ -57,7 +57,7 @@ def numbered(path: Path, index: int, count: int) -> Path:
 @click.argument("url")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE",
               help="Where to: .dng, .npy, .raw or .png.")  # fmt: skip
-@click.option("--mode", help="A mode of the module; default: its first one.")
+@click.option("--mode", help="A mode of the module; default: the first that the line carries in 10 s.")
 @click.option("--format", "raw_format", metavar="RAWn", help="RAW8 to RAW16; default: what suits the mode.")
 @click.option("--region", metavar="WxH+X+Y", help="A part of the mode.")
 @click.option(
