@@ -79,14 +79,10 @@ def render_frame(console: Console, explained: ExplainedFrame) -> None:
     title = f"{explained.name}, {len(explained.wire)} bytes at offset {explained.offset}"
     console.print(Text(title, style="bold green" if explained.offence is None else "bold yellow"))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for style, justify in (
-        ("dim", "right"),
-        ("cyan", "left"),
-        ("bold", "left"),
-        ("", "left"),
-        ("dim", "left"),
-    ):
-        table.add_column(style=style, justify=justify, overflow="fold", no_wrap=style == "cyan")
+    table.add_column(style="dim", justify="right")
+    table.add_column(style="cyan", no_wrap=True)
+    for style in ("bold", "", "dim"):
+        table.add_column(style=style, overflow="fold")
     for part in explained.parts:
         table.add_row(f"{part.offset:6}", "\n".join(lines_of(part)), part.field, part.value, part.meaning)
     console.print(table)
