@@ -34,6 +34,9 @@ from laserlink.protocol.states import LaneKind, Seating, TemperatureLevel
 from laserlink.protocol.states import ModuleState as S
 from laserlink.protocol.timers import DETACH_DEBOUNCE_NS
 
+# What the field of a temperature event holds: a broken sensor reads as far as this.
+CENTIDEGREES_MIN, CENTIDEGREES_MAX = -(1 << 15), (1 << 15) - 1
+
 
 @dataclass(frozen=True)
 class Contact:
@@ -249,7 +252,8 @@ class Module(Actions):
         self.streams.warm = level is not TemperatureLevel.NORMAL
         if level is TemperatureLevel.HOT:
             self._step(Input.HOT)
-        self.tell(TemperatureEvent(level, round(celsius * 100)))
+        centidegrees = max(CENTIDEGREES_MIN, min(CENTIDEGREES_MAX, round(celsius * 100)))
+        self.tell(TemperatureEvent(level, centidegrees))
         self.adjust_streams()
 
     def _turn_ring(self, dioptres: float) -> None:

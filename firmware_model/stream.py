@@ -206,7 +206,7 @@ class Streams:
         if job is None:
             # What is still to be exposed comes by itself; of what is over, the host must know.
             if not sequence_is_newer(message.image_id, self._image_ids.get(channel, 0)):
-                self._connection.send(ImageGone(message.image_id), channel)
+                self._tell_gone(channel, message.image_id)
             return
         wanted = [self._chunks_of(job.layout, item.offset, item.length) for item in message.ranges]
         allowed = max(1, -(-job.layout.chunks // 4))
@@ -230,6 +230,11 @@ class Streams:
             if span[2] > 0 and span not in stream.repeats:
                 stream.repeats.append(span)
         job.expires_ns = max(job.expires_ns, now + self._retention_ns)
+
+    def _tell_gone(self, channel: int, image_id: int) -> None:
+        """In the place of a resend: like one, it takes no new sequence, for credit is granted for images."""
+        last = (self._connection.peek_sequence(channel) - 1) % (1 << 32)
+        self._connection.resend(bytes(self._connection.frame(ImageGone(image_id), channel, sequence=last)))
 
     @staticmethod
     def _chunks_of(layout: ImageLayout, offset: int, length: int) -> tuple[int, int]:

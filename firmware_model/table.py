@@ -2,8 +2,8 @@
 
 The rules:
 
-1. One row, one line. `action` names a method of `Module` (`machine.py`) that is called before the state
-   changes; when it raises a RemoteProtocolError, the state stays, and the peer gets the error.
+1. One row, one line. `action` names the method `do_<action>` of `actions.py`, which is called before the
+   state changes; when it raises a RemoteProtocolError, the state stays, and the peer gets the error.
 2. A missing row is illegal. If the input is a message, its sender gets ILLEGAL_IN_STATE; if it is a timer
    or something physical, it has no effect.
 3. Only what may change the state, or depends on it in more than legality, is an input. Messages that are

@@ -5,7 +5,7 @@ An action runs before the state changes.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from laserlink.host_driver.controls import HostControls
 from laserlink.host_driver.events import (
@@ -17,23 +17,29 @@ from laserlink.host_driver.events import (
     StateChanged,
     Unanswered,
 )
+from laserlink.host_driver.identity import Identity
 from laserlink.host_driver.power import PowerSource
 from laserlink.host_driver.stream import HostStreams
 from laserlink.host_driver.timing import HostTimer
+from laserlink.protocol import catalogue
 from laserlink.protocol.clock import PeerClock
 from laserlink.protocol.connection import Connection, Role
 from laserlink.protocol.delivery import EventReceiver, RequestClient
-from laserlink.protocol.errors import LimitExceeded, MalformedPayload, UnsupportedVersion
-from laserlink.protocol.frame import VERSION
+from laserlink.protocol.errors import (
+    ErrorCode,
+    LocalProtocolError,
+    MalformedPayload,
+    UnsupportedVersion,
+)
+from laserlink.protocol.frame import OVERHEAD_BYTES, VERSION
 from laserlink.protocol.limits import (
-    DESCRIPTOR_BYTES_MAX,
     EVENTS_PENDING,
     FRAME_BYTES_MAX,
     FRAME_BYTES_MIN_OFFER,
     RECOVERIES_MAX,
     TO_MODULE_BYTES_MAX,
 )
-from laserlink.protocol.messages import control, diagnostics, identity, link, power
+from laserlink.protocol.messages import control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Request
 from laserlink.protocol.prbs import bit_errors
 from laserlink.protocol.states import HostState as S
@@ -76,29 +82,6 @@ class Training:
         self.frames += 1
         self.bits += 8 * len(message.pattern)
         self.bit_errors += bit_errors(message.pattern, sequence)
-
-
-@dataclass
-class Identity:
-    """The descriptor as it comes in parts."""
-
-    buffer: bytearray = field(default_factory=bytearray)
-
-    def take(self, part: identity.DescriptorPart) -> bool:
-        """Append a part; True when the whole is there.
-
-        Raises:
-            LimitExceeded: the descriptor would be larger than any may be.
-            MalformedPayload: the part does not follow, or runs over the end.
-        """
-        if part.total_bytes > DESCRIPTOR_BYTES_MAX:
-            raise LimitExceeded(f"a descriptor of {part.total_bytes} bytes", part.total_bytes)
-        if part.offset != len(self.buffer) or not part.part:
-            raise MalformedPayload("descriptor parts out of order", part.offset)
-        if part.offset + len(part.part) > part.total_bytes:
-            raise MalformedPayload("a descriptor part runs over the end", part.offset)
-        self.buffer += part.part
-        return len(self.buffer) == part.total_bytes
 
 
 class Actions:
@@ -166,8 +149,25 @@ class Actions:
     def silence_ns(self) -> int:
         return KEEP_ALIVES_MISSED_MAX * self.connection.extended(KEEP_ALIVE_NS, LaneKind.SIDEBAND)
 
+    def give_up_request(self, request: Request) -> None:
+        """Never answered, and carried out perhaps: a stream that may run unheard is stopped on resuming."""
+        if isinstance(request, image.StreamStart):
+            self.streams.unheard.add(request.channel)
+        self.tell(Unanswered(request))
+
     def submit(self, request: Request) -> Request:
-        """Send a request when those before it are answered."""
+        """Send a request when those before it are answered.
+
+        Raises:
+            LocalProtocolError: no frame holds it, or too many are waiting. Found out now: later, when its
+                turn comes, nobody is there to be told.
+        """
+        try:
+            size = OVERHEAD_BYTES + len(bytes(request))
+        except ValueError as error:
+            raise LocalProtocolError(str(error)) from None
+        if size > self.connection.out_bytes_max:
+            raise LocalProtocolError(f"{type(request).__name__} takes {size} bytes, over max_frame")
         return self.requests.submit(request, self.now, self.response_ns)
 
     def send_ping(self) -> None:
@@ -357,6 +357,8 @@ class Actions:
 
     def do_await_light(self, reply: diagnostics.TrainStarted) -> None:
         self.training = Training(attempts=self.training.attempts + 1)
+        self.connection.damaged.clear()
+        self.connection.damaged_type = catalogue.BY_MESSAGE[diagnostics.Prbs31].type
         limit = self.connection.extended(TRAINING_MAX_NS, self.connection.image_lane)
         self.timers.set(HostTimer.TRAINING, self.now + limit * 4 // 5)
 
@@ -368,7 +370,14 @@ class Actions:
             self.timers.set(HostTimer.TRAINING, self.now + TRAINING_MIN_NS)
         self.training.add(message, sequence)
 
+    def take_damaged_pattern(self) -> None:
+        """Count the frames of the pattern that failed their check: what errors there are, are in these."""
+        while self.connection.damaged:
+            frame = self.connection.damaged.popleft()
+            self.take_pattern(diagnostics.Prbs31(frame.payload), frame.sequence)
+
     def do_report_training(self, message: None) -> None:
+        self.connection.damaged_type = None
         measured = self.training
         self.seating = seating_of(measured.bit_errors, measured.bits)
         self.submit(
@@ -383,7 +392,8 @@ class Actions:
     def do_train_again(self, message: object) -> None:
         """Dark, or not seated: try again, up to three times until the watchdog ends it."""
         if self.training.attempts >= TRAININGS_MAX:
-            self.lose(LossCause.OPTICAL, f"the image lane is {self.seating.name.lower().replace('_', ' ')}")
+            seated = self.seating is not Seating.NOT_SEATED
+            self.lose(LossCause.OPTICAL, "the laser is not seen" if seated else "the module is not seated")
             self.training.attempts = 0
         self._request_training()
 
@@ -401,8 +411,13 @@ class Actions:
         self.streams.pause()
 
     def do_await_cooling(self, error: link.Error) -> None:
-        """Light was refused: the module says when it has cooled down."""
+        """Light was refused: the module says when it has cooled down. One that is astray must restart."""
         self.timers.cancel(HostTimer.ATTACH)
+        if error.code is ErrorCode.ILLEGAL_IN_STATE:
+            # It carried out what was given up here, as the begin of an update: only a restart brings both
+            # ends together again. Counted as a recovery, for it may be to no avail.
+            self._recoveries.append(self.now)
+            self.submit(link.Reset())
         self.lose(
             ERROR_CAUSES.get(error.code.name, LossCause.PROTOCOL), f"the module refused light: {error.text}"
         )
@@ -411,6 +426,8 @@ class Actions:
         self.timers.cancel(HostTimer.ATTACH, HostTimer.TRAINING)
         self.training.attempts = 0
         self.streams.resume(self.now)
+        for channel in self.streams.take_unheard():
+            self.submit(image.StreamStop(channel=channel))
         if not self.listed:
             self.submit(control.ControlList(start=0))
 
@@ -449,7 +466,7 @@ class Actions:
         self._recoveries.append(self.now)
         self.streams.pause()
         for request in self.requests.drop():
-            self.tell(Unanswered(request))
+            self.give_up_request(request)
         self.timers.cancel(HostTimer.TRAINING, HostTimer.RAIL)
         self.timers.set(HostTimer.ATTACH, self.now + ATTACH_WATCHDOG_NS)
         self.lose(LossCause.TIMEOUT, "the module fell silent")

@@ -224,6 +224,9 @@ class Assembly:
         for gap in gaps:
             first = gap.offset * 8 // self.layout.bits
             self.picture[first : first + gap.length * 8 // self.layout.bits] = 0
+        if self.start is None and not gaps:
+            # The pixels may be true, but nobody knows their levels, or when and how they were taken.
+            gaps = [Gap(0, self.layout.coded_bytes, "no start frame: levels and time unknown")]
         gaps.sort(key=lambda gap: gap.offset)
         shape = (self.layout.height, self.layout.width)
         return ImageDone(

@@ -321,6 +321,9 @@ class Camera:
         self._running_for = self._inbox.attached
         # On this thread, which has the time; the one that receives has not.
         streams = self._result(driver.call(lambda host, now: host.streams))
+        if streams.active:
+            # The run before was given up with gaps, and the module is still at it.
+            self._stop(driver)
         streams.pictures.prepare(streams.layout_of(CHANNEL).pixels)
         self._result(driver.request(StreamStart(0, CHANNEL, images)))
         taken = 0

@@ -1,7 +1,10 @@
 """What the host makes of a module's descriptor."""
 
-from laserlink.protocol.errors import LocalProtocolError
-from laserlink.protocol.messages.identity import Descriptor, SensorMode
+from dataclasses import dataclass, field
+
+from laserlink.protocol.errors import LimitExceeded, LocalProtocolError, MalformedPayload
+from laserlink.protocol.limits import DESCRIPTOR_BYTES_MAX
+from laserlink.protocol.messages.identity import Descriptor, DescriptorPart, SensorMode
 from laserlink.protocol.messages.link import LaneOffer
 from laserlink.protocol.raw import packed_size
 from laserlink.protocol.states import BITS_PER_BYTE
@@ -38,3 +41,26 @@ def suitable_mode(descriptor: Descriptor, lane: LaneOffer) -> SensorMode:
         if transfer_ns(mode, lane) <= SUITABLE_SECONDS * NS_PER_S:
             return mode
     return min(descriptor.modes, key=lambda mode: transfer_ns(mode, lane))
+
+
+@dataclass
+class Identity:
+    """The descriptor as it comes in parts."""
+
+    buffer: bytearray = field(default_factory=bytearray)
+
+    def take(self, part: DescriptorPart) -> bool:
+        """Append a part; True when the whole is there.
+
+        Raises:
+            LimitExceeded: the descriptor would be larger than any may be.
+            MalformedPayload: the part does not follow, or runs over the end.
+        """
+        if part.total_bytes > DESCRIPTOR_BYTES_MAX:
+            raise LimitExceeded(f"a descriptor of {part.total_bytes} bytes", part.total_bytes)
+        if part.offset != len(self.buffer) or not part.part:
+            raise MalformedPayload("descriptor parts out of order", part.offset)
+        if part.offset + len(part.part) > part.total_bytes:
+            raise MalformedPayload("a descriptor part runs over the end", part.offset)
+        self.buffer += part.part
+        return len(self.buffer) == part.total_bytes

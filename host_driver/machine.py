@@ -19,7 +19,7 @@ from laserlink.host_driver.table import TABLE, Input
 from laserlink.host_driver.timing import HostTimer
 from laserlink.protocol import catalogue
 from laserlink.protocol.connection import Received
-from laserlink.protocol.errors import LocalProtocolError, RemoteProtocolError
+from laserlink.protocol.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from laserlink.protocol.limits import CONTROLS_PER_REQUEST
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.control import Value
@@ -121,6 +121,7 @@ class Host(Actions):
         take_images = self.streams.take_images if lane is self.connection.image_lane else None
         for received in self.connection.receive(lane, data, now, self._get_state, take_images, more=more):
             self._handle(received)
+        self.take_damaged_pattern()
         self._advance()
         return len(data) - self.connection.untaken
 
@@ -151,7 +152,7 @@ class Host(Actions):
             self._handle(received)
         failed = self.requests.on_deadline(now, self.response_ns)
         if failed is not None:
-            self.tell(Unanswered(failed))
+            self.give_up_request(failed)
             self._fall_silent()
         self._advance()
 
@@ -350,7 +351,7 @@ class Host(Actions):
                 self._step(Input.TRAINING_FAILED, reply)
             case _, link.Error():
                 if isinstance(request, ATTACH_REQUESTS):
-                    self._step(Input.REFUSED, reply)
+                    self._refused(reply)
             case control.ControlList(), control.ControlInfos():
                 self._take_controls(request, reply)
             case control.ControlSet(values=values), _:
@@ -369,6 +370,11 @@ class Host(Actions):
             case _:
                 if (happening := self._input_of(request, reply)) is not None:
                     self._step(happening, reply)
+
+    def _refused(self, error: link.Error) -> None:
+        """The module cannot do what the attach needs; one that is astray too often is given up."""
+        astray = error.code is ErrorCode.ILLEGAL_IN_STATE and self.too_many_recoveries()
+        self._step(Input.BROKEN if astray else Input.REFUSED, error)
 
     def _input_of(self, request: Request, reply: Record) -> Input | None:
         """Which input a reply is, given what the host knows besides its state."""

@@ -88,6 +88,7 @@ class HostStreams:
         self._done: deque[ImageDone] = deque()
         self._slots: list[_accel.Slot] = []
         self.paused = False
+        self.unheard: set[int] = set()
 
     # --- what the host asked and the module answered ---
 
@@ -186,6 +187,13 @@ class HostStreams:
         self._streams.clear()
         self._slots = []
         self.paused = False
+        self.unheard.clear()
+
+    def take_unheard(self) -> list[int]:
+        """Channels whose start was never answered, to be stopped now."""
+        channels = sorted(self.unheard)
+        self.unheard.clear()
+        return channels
 
     def _find(self, channel: int) -> HostStream:
         if channel not in self._streams:

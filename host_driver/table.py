@@ -1,8 +1,9 @@
 """The host's state machine, as data: (state, input) -> (action, next state).
 
-The rules are the module's (`firmware_model/table.py`): one row, one line; `action` names a method of `Host`
-that is called before the state changes; a missing row is illegal, and has no effect (a message whose
-arrival is illegal was refused before, by `protocol/catalogue.py`); removal has a row in every state.
+The rules are the module's (`firmware_model/table.py`): one row, one line; `action` names the method
+`do_<action>` of `actions.py`, which is called before the state changes; a missing row is illegal, and has no
+effect (a message whose arrival is illegal was refused before, by `protocol/catalogue.py`); removal has a row
+in every state.
 """
 
 from enum import Enum, auto

@@ -25,7 +25,7 @@ from laserlink.protocol.errors import (
     WrongLane,
 )
 from laserlink.protocol.frame import CHANNEL_MAX, LEGAL_FLAGS, OVERHEAD_BYTES, VERSION_MAJOR, Flags, Frame
-from laserlink.protocol.framer import BadFrame, Framer
+from laserlink.protocol.framer import BadFrame, BadReason, Framer, damaged_frames
 from laserlink.protocol.limits import (
     ERROR_TEXT_BYTES_MAX,
     ERRORS_PER_SECOND,
@@ -39,6 +39,8 @@ from laserlink.protocol.states import BITS_PER_BYTE, LaneKind
 from laserlink.protocol.timers import GAP_NS, LINE_TIMES_ADDED, NS_PER_S, NS_PER_US, Deadlines, line_time_ns
 
 SEQUENCES = 1 << 32
+# More than a whole training has; they are looked at after each piece of the stream.
+DAMAGED_FRAMES_MAX = 64
 
 
 class Role(Enum):
@@ -119,6 +121,8 @@ class Connection:
         self.lanes = {offer.kind: offer for offer in lanes}
         self._shared_lanes = frozenset(self.lanes)
         self.untaken = 0
+        self.damaged_type: int | None = None
+        self.damaged: deque[Frame] = deque(maxlen=DAMAGED_FRAMES_MAX)
         self.counters = Counters()
         self.session = 0
         self.out_bytes_max = FRAME_BYTES_MIN_OFFER
@@ -246,6 +250,7 @@ class Connection:
     def _judge(self, lane: LaneKind, item: Frame | BadFrame, now: int, state: State) -> Iterator[Received]:
         if isinstance(item, BadFrame):
             self.counters.bad[item.reason] += 1
+            self._look_into(item)
             return
         if not self._is_ours(item):
             self.counters.frames_stale += 1
@@ -257,6 +262,15 @@ class Connection:
             return
         self.counters.frames_received += 1
         yield received
+
+    def _look_into(self, bad: BadFrame) -> None:
+        """Keep frames of the wanted type whose header holds: training counts their wrong bits."""
+        if self.damaged_type is not None and bad.reason is BadReason.FRAME_CHECK:
+            self.damaged.extend(
+                frame
+                for frame in damaged_frames(bad.raw)
+                if frame.type == self.damaged_type and frame.session == self.session
+            )
 
     def _is_ours(self, frame: Frame) -> bool:
         """Only hello may carry a session that is not known; only a beacon carries none."""

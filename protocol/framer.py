@@ -169,3 +169,19 @@ class Framer:
         bad = BadFrame(self._bad_reason, bytes(self._bad))
         self._bad.clear()
         return bad
+
+
+def damaged_frames(raw: bytes) -> Iterator[Frame]:
+    """The frames of a bad run whose header holds, not their payload: for counting bit errors only."""
+    position = 0
+    while (position := raw.find(SYNC, position)) >= 0 and position + HEADER_BYTES <= len(raw):
+        fields = _HEADER.unpack_from(raw, position)
+        _, version, kind, channel, flags, length, session, sequence, header_check = fields
+        end = position + HEADER_BYTES + length
+        holds = crc32(raw[position : position + CHECKED_HEADER_BYTES]) == header_check
+        if holds and length <= PAYLOAD_BYTES_MAX and end <= len(raw):
+            payload = raw[position + HEADER_BYTES : end]
+            yield Frame(kind, channel, session, sequence, payload, flags, version)
+            position = end
+        else:
+            position += 1

@@ -51,7 +51,7 @@ def texts() -> Iterator[Path]:
 
 def is_text(path: Path) -> bool:
     built = "__pycache__" in path.parts or path.name in ("_kernels.c", "_kernels.html")
-    return not built and path.suffix not in (".so", ".pyd", ".png", ".jpg")
+    return not built and path.suffix not in (".so", ".pyd", ".png", ".jpg", ".dng", ".npy", ".raw")
 
 
 def sources(*suffixes: str, folders: tuple[str, ...] = PACKAGES) -> list[Path]:

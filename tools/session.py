@@ -95,13 +95,14 @@ def _code_of(error: Exception) -> int:
 
 
 def one_line(error: Exception) -> str:
-    """What an error says, as one line."""
+    """What an error says, as one line that a terminal only shows: the text may be the module's."""
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
     if exit_code_of(error)[0] == Exit.INTERNAL:
         text = f"{type(error).__name__}: {text}"
-    return " ".join(text.split()) or type(error).__name__
+    line = " ".join(text.split()) or type(error).__name__
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
 @dataclass
@@ -124,10 +125,10 @@ class Session:
 
     @property
     def notes(self) -> "Console":
-        """Where people read what goes on: standard error, so that results can be piped."""
+        """Where people read what goes on: standard error, so that results can be piped. Brackets are text."""
         from rich.console import Console
 
-        return Console(stderr=True, highlight=False, quiet=self.silent or self.json)
+        return Console(stderr=True, highlight=False, markup=False, quiet=self.silent or self.json)
 
     def emit(self, document: dict[str, Any], render: "Callable[[Console], None]") -> None:
         """One JSON document with --json, and nothing else; otherwise what `render` draws."""
@@ -139,10 +140,13 @@ class Session:
     @contextmanager
     def working(self, text: str) -> Iterator[Callable[[str], None]]:
         """Show that something goes on: a spinner on a terminal, else lines. Yields what changes the text."""
+        from rich.text import Text
+
         notes = self.notes
         if self.progress and notes.is_terminal and not notes.quiet:
-            with notes.status(text) as status:
-                yield status.update
+            # As Text: a URL or a file's name may hold what rich takes for markup.
+            with notes.status(Text(text)) as status:
+                yield lambda text: status.update(Text(text))
         else:
             notes.print(text)
             yield lambda text: notes.print(text)

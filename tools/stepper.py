@@ -2,21 +2,24 @@
 
 The stepper is the physics between the two ends: the contact, the power on the pins, the laser, and wires
 that take as long as their rate says. Computing takes no time. Whatever happens, happens at the nanosecond
-at which something was due; the same inputs give the same run.
+at which something was due; the same inputs give the same run. Each end has a clock of its own, may be stopped
+as a process is, and may be put in another's place.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from laserlink.firmware_model.machine import Contact as ModuleContact
 from laserlink.firmware_model.machine import Module
 from laserlink.firmware_model.stream import ExposureWanted, ImageReady, PackedImage
 from laserlink.host_driver.machine import Contact, Host, Light
+from laserlink.protocol.connection import Role
 from laserlink.protocol.limits import FRAME_BYTES_MAX
 from laserlink.protocol.messages.link import LaneOffer
 from laserlink.protocol.states import BITS_PER_BYTE, LaneKind
 from laserlink.protocol.timers import NS_PER_US, line_time_ns
+from laserlink.tools.faults import Piece
 
 # What a fast wire carries at once: 52 us of a 10 Gb/s lane, so that an image takes thousands of steps, not
 # tens of thousands.
@@ -25,13 +28,35 @@ BURST_BYTES = 1 << 16
 # A machine may want to act again at once, but not for ever.
 STEPS_STANDING_MAX = 10_000
 
-Filter = Callable[[bytes, int], list[bytes]]
+PPM = 1_000_000
+
+Filter = Callable[[bytes, int], Sequence[bytes | Piece]]
 Expose = Callable[[ExposureWanted], PackedImage]
+Tap = Callable[[Role, LaneKind, bytes], None]
+
+
+@dataclass
+class Clock:
+    """One end's clock: it runs `skew_ppm` faster than the stepper's, and is `offset_ns` ahead of it.
+
+    Monotonic, as the clocks of both shells are: it may jump ahead, by adding to the offset, and never back.
+    """
+
+    skew_ppm: int = 0
+    offset_ns: int = 0
+
+    def local(self, now: int) -> int:
+        """This end's time at the stepper's time `now`."""
+        return self.offset_ns + now * (PPM + self.skew_ppm) // PPM
+
+    def world(self, at: int) -> int:
+        """The stepper's first moment at which it is `at` here."""
+        return -(-(at - self.offset_ns) * PPM // (PPM + self.skew_ppm))
 
 
 @dataclass
 class Wire:
-    """One direction of a lane. `filter` may change, drop or add what goes in (bytes, now)."""
+    """One direction of a lane. `filter` may change, drop, add or delay what goes in (bytes, now)."""
 
     offer: LaneOffer
     filter: Filter | None = None
@@ -48,9 +73,19 @@ class Wire:
         self.carried_bytes += len(data)
         if self.blocked:
             return
-        pieces = self.filter(data, now) if self.filter else [data]
         arrival = self.free_ns + self.offer.latency_us * NS_PER_US
-        self.flight.extend((arrival, piece) for piece in pieces)
+        for piece in self.filter(data, now) if self.filter else (data,):
+            if isinstance(piece, Piece):
+                self._fly(arrival + piece.delay_ns, piece.data)
+            else:
+                self._fly(arrival, piece)
+
+    def _fly(self, arrival: int, data: bytes) -> None:
+        """In the order of arrival; what arrives together stays in the order in which it was sent."""
+        index = len(self.flight)
+        while index and self.flight[index - 1][0] > arrival:
+            index -= 1
+        self.flight.insert(index, (arrival, data))
 
     def take(self, now: int) -> bytes | None:
         """What has arrived by now, in order."""
@@ -68,8 +103,8 @@ class Stepper:
     """Runs a host and a module against each other.
 
     `expose` gives the pixels of an exposure. `self_powered` is a module with a supply of its own, as a
-    development board has; otherwise it lives off the pins. A stepper can be copied by copy.deepcopy in the
-    middle of anything, and both go on.
+    development board has; otherwise it lives off the pins. `tap` is shown whatever reaches an end. A stepper
+    can be copied by copy.deepcopy in the middle of anything, and both go on.
     """
 
     def __init__(self, host: Host, module: Module, expose: Expose, *, self_powered: bool = False) -> None:
@@ -84,6 +119,10 @@ class Stepper:
         self._expose = expose
         self._self_powered = self_powered
         self._module_on = False
+        self._host_contact = False
+        self.host_clock, self.module_clock = Clock(), Clock()
+        self.host_stopped = self.module_stopped = False
+        self.tap: Tap | None = None
         lanes = module.connection.lanes
         self.to_module = {LaneKind.SIDEBAND: Wire(lanes[LaneKind.SIDEBAND])}
         self.to_host = {kind: Wire(offer) for kind, offer in lanes.items()}
@@ -94,7 +133,6 @@ class Stepper:
     def snap_on(self) -> None:
         """The magnets catch."""
         self.contact = True
-        self.host.on_input(Contact(True), self.now)
         self.settle()
 
     def pull_off(self) -> None:
@@ -102,13 +140,36 @@ class Stepper:
         self.contact = False
         for wire in (*self.to_module.values(), *self.to_host.values()):
             wire.cut()
-        self.host.on_input(Contact(False), self.now)
         self.settle()
 
     def swap(self, module: Module) -> None:
-        """Another module takes the place of this one; call while pulled off."""
+        """Another module takes the place of this one, or itself without memory; with power it boots."""
         self.module = module
         self._module_on = False
+        self.module_stopped = False
+
+    def swap_host(self, host: Host) -> None:
+        """Another host takes the place of this one, or itself without memory; it finds what is there."""
+        self.host = host
+        self._host_contact = False
+        self.host_stopped = False
+
+    def stop(self, role: Role, stopped: bool = True) -> None:
+        """Stop one end, as SIGSTOP stops a process: what reaches it waits on the wires. Or let it go on.
+
+        It is then late for everything that became due meanwhile.
+        """
+        if role is Role.HOST:
+            self.host_stopped = stopped
+        else:
+            self.module_stopped = stopped
+        self.settle()
+
+    def is_stopped(self, role: Role) -> bool:
+        return self.host_stopped if role is Role.HOST else self.module_stopped
+
+    def clock(self, role: Role) -> Clock:
+        return self.host_clock if role is Role.HOST else self.module_clock
 
     @property
     def _beam(self) -> Wire:
@@ -126,15 +187,36 @@ class Stepper:
 
     def next_time(self) -> int | None:
         """When something happens next; None: never, unless someone acts."""
-        due = [self.host.next_deadline(self.now), self.module.next_deadline(self.now)]
-        for wire in (*self.to_module.values(), *self.to_host.values()):
-            due.append(wire.flight[0][0] if wire.flight else None)
-            due.append(wire.free_ns if wire.free_ns > self.now else None)
-        return min((at for at in due if at is not None), default=None)
+        due = []
+        for machine, clock in self._running():
+            if (at := machine.next_deadline(clock.local(self.now))) is not None:
+                due.append(clock.world(at))
+        for wires, sender_stopped, receiver_stopped in (
+            (self.to_module, self.host_stopped, self.module_stopped),
+            (self.to_host, self.module_stopped, self.host_stopped),
+        ):
+            for wire in wires.values():
+                if wire.flight and not receiver_stopped:
+                    due.append(wire.flight[0][0])
+                if wire.free_ns > self.now and not sender_stopped:
+                    due.append(wire.free_ns)
+        return min(due, default=None)
 
-    def step(self) -> bool:
-        """Go to the next moment at which something happens; False when nothing ever will."""
-        at = self.next_time()
+    def _running(self) -> list[tuple[Host | Module, Clock]]:
+        """The ends that are not stopped, with their clocks."""
+        running: list[tuple[Host | Module, Clock]] = []
+        if not self.host_stopped:
+            running.append((self.host, self.host_clock))
+        if not self.module_stopped:
+            running.append((self.module, self.module_clock))
+        return running
+
+    def step(self, at: int | None = None) -> bool:
+        """Go to the next moment at which something happens; False when nothing ever will.
+
+        `at` is that moment, for a caller who has asked for it already.
+        """
+        at = self.next_time() if at is None else at
         if at is None:
             return False
         self._standing = self._standing + 1 if at <= self.now else 0
@@ -143,10 +225,11 @@ class Stepper:
         self.now = max(self.now, at)
         self.steps += 1
         self._deliver()
-        for machine in (self.host, self.module):
-            due = machine.next_deadline(self.now)
-            if due is not None and due <= self.now:
-                machine.on_deadline(self.now)
+        for machine, clock in self._running():
+            local = clock.local(self.now)
+            due = machine.next_deadline(local)
+            if due is not None and due <= local:
+                machine.on_deadline(local)
         self.settle()
         return True
 
@@ -158,7 +241,7 @@ class Stepper:
             if at is None or at > end:
                 self.now = end
                 return until()
-            self.step()
+            self.step(at)
         return True
 
     def run_for(self, duration_ns: int) -> None:
@@ -175,12 +258,18 @@ class Stepper:
     # --- what lies between ---
 
     def _deliver(self) -> None:
-        for lane, wire in self.to_host.items():
+        if not self.host_stopped:
+            self._deliver_to(Role.HOST, self.host, self.to_host)
+        if not self.module_stopped:
+            self._deliver_to(Role.MODULE, self.module, self.to_module)
+
+    def _deliver_to(self, role: Role, machine: Host | Module, wires: dict[LaneKind, Wire]) -> None:
+        local = self.clock(role).local(self.now)
+        for lane, wire in wires.items():
             while (data := wire.take(self.now)) is not None:
-                self.host.receive_data(lane, data, self.now)
-        for lane, wire in self.to_module.items():
-            while (data := wire.take(self.now)) is not None:
-                self.module.receive_data(lane, data, self.now)
+                if self.tap is not None:
+                    self.tap(role, lane, data)
+                machine.receive_data(lane, data, local)
 
     def settle(self) -> None:
         """Apply the outputs of both ends to each other, and let them send, until nothing changes."""
@@ -189,45 +278,54 @@ class Stepper:
 
     def _couple(self) -> bool:
         """Contact, power and light; whether any of them changed."""
-        powered = self.contact and (self._self_powered or self.host.outputs.rail_ma > 0)
-        light = self.contact and self.module.outputs.laser and not self._beam.blocked
         changed = False
-        if powered != self._module_on:
-            self._module_on = powered
-            self.module.on_input(ModuleContact(powered), self.now)
+        if self.contact != self._host_contact and not self.host_stopped:
+            self._host_contact = self.contact
+            self.host.on_input(Contact(self.contact), self.host_clock.local(self.now))
             changed = True
-        if light != self.host.light:
+        powered = self.contact and (self._self_powered or self.host.outputs.rail_ma > 0)
+        if powered != self._module_on:
+            # Who loses power does not stay stopped; and who gets it starts.
+            self.module_stopped = False
+            self._module_on = powered
+            self.module.on_input(ModuleContact(powered), self.module_clock.local(self.now))
+            changed = True
+        light = self.contact and self.module.laser and not self._beam.blocked
+        if light != self.host.light and not self.host_stopped:
             self.laser_log.append((self.now, light))
-            self.host.on_input(Light(light), self.now)
+            self.host.on_input(Light(light), self.host_clock.local(self.now))
             changed = True
         return changed
 
     def _collect(self) -> bool:
         """Events of both ends; whether there were any."""
         before = len(self.events)
-        while (event := self.host.next_event()) is not None:
+        while not self.host_stopped and (event := self.host.next_event()) is not None:
             self.events.append(event)
         served = 0
-        while (event := self.module.next_event()) is not None:
+        while not self.module_stopped and (happened := self.module.next_event()) is not None:
             served += 1
-            if isinstance(event, ExposureWanted):
-                ready = ImageReady(event.channel, event.image_id, self._expose(event))
-                self.module.on_input(ready, self.now)
+            if isinstance(happened, ExposureWanted):
+                ready = ImageReady(happened.channel, happened.image_id, self._expose(happened))
+                self.module.on_input(ready, self.module_clock.local(self.now))
             else:
-                self.events.append(event)
+                self.events.append(happened)
         return served > 0 or len(self.events) > before
 
     def _send(self) -> bool:
         """Fill the wires that are free; whether anything was sent."""
         sent = False
-        for lane, wire in self.to_module.items():
-            sent |= self._send_frame(self.host, lane, wire)
-        for lane, wire in self.to_host.items():
-            sent |= self._send_frame(self.module, lane, wire) or self._send_images(lane, wire)
+        if not self.host_stopped:
+            for lane, wire in self.to_module.items():
+                sent |= self._send_frame(self.host, self.host_clock, lane, wire)
+        if not self.module_stopped:
+            for lane, wire in self.to_host.items():
+                sent |= self._send_frame(self.module, self.module_clock, lane, wire)
+                sent |= self._send_images(lane, wire)
         return sent
 
-    def _send_frame(self, machine: Host | Module, lane: LaneKind, wire: Wire) -> bool:
-        if wire.free_ns > self.now or not (data := machine.data_to_send(lane, self.now)):
+    def _send_frame(self, machine: Host | Module, clock: Clock, lane: LaneKind, wire: Wire) -> bool:
+        if wire.free_ns > self.now or not (data := machine.data_to_send(lane, clock.local(self.now))):
             return False
         if self.contact:
             wire.put(data, self.now)
@@ -237,7 +335,8 @@ class Stepper:
         if wire.free_ns > self.now or not self.contact:
             return False
         size = BURST_BYTES if lane is LaneKind.OPTICAL else FRAME_BYTES_MAX
-        count = self.module.images_to_send(lane, memoryview(self._burst)[:size], self.now)
+        local = self.module_clock.local(self.now)
+        count = self.module.images_to_send(lane, memoryview(self._burst)[:size], local)
         if not count:
             return False
         wire.put(bytes(self._burst[:count]), self.now)

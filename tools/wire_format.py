@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Set
 from enum import Enum, IntEnum, IntFlag
 
 from laserlink.firmware_model.profile import load_profile
+from laserlink.firmware_model.table import TABLE
 from laserlink.protocol import catalogue
 from laserlink.protocol.catalogue import Channel, Direction, Row
 from laserlink.protocol.delivery import ANSWERS
@@ -59,6 +60,8 @@ def render() -> str:
         wire_prose.JUDGING,
         table(("code", "name", "what was wrong", "the `value` of the error"), error_rows()),
         wire_prose.CONVERSATION,
+        wire_prose.STATES,
+        table(("state", "what happens", "next state"), state_rows()),
         "## Catalogue\n",
         wire_prose.CATALOGUE,
         table(("type", "message", "role", "direction", "lane", "channel", "bytes"), catalogue_rows()),
@@ -115,6 +118,20 @@ def error_rows() -> Iterator[tuple[object, ...]]:
     for code in ErrorCode:
         when, value = wire_prose.ERRORS[ERROR_OF_CODE[code]]
         yield int(code), code.name, when, value
+
+
+# --- states ---
+
+
+def state_rows() -> Iterator[tuple[object, ...]]:
+    """What changes the module's state, but for what does so in every state alike (`wire_prose.STATES`)."""
+    for (state, happening), (_, following) in TABLE.items():
+        if following is not state and happening not in wire_prose.INPUTS_EVERYWHERE:
+            yield words(state), wire_prose.INPUTS[happening], words(following)
+
+
+def words(member: Enum) -> str:
+    return member.name.lower().replace("_", " ")
 
 
 # --- catalogue and messages ---

@@ -1,5 +1,6 @@
 """The rules of the wire that no declaration can say: the prose of docs/wire-format.md."""
 
+from laserlink.firmware_model.table import Input
 from laserlink.protocol import errors
 from laserlink.protocol.errors import RemoteProtocolError
 
@@ -9,8 +10,9 @@ OPENING = """
 # The LaserLink wire format, version 1.0
 
 This page is the authority on bytes: frames, payloads, and the rules that two independent implementations
-must share. What the machines on both ends do with them stands in the state machines. Test vectors for
-everything here are in `tests/vectors/`.
+must share. [The module's states](#the-modules-states) say what leads where; the whole of both machines is
+in `firmware_model/table.py` and `host_driver/table.py`. Test vectors for everything here are in
+`tests/vectors/`.
 
 All integers, and both checks, are little-endian. Signed integers are two's complement. Words: a *frame* is
 a wire frame, an *image* is a picture, a *lane* is a pipe (the pogo contact, the laser, a serial port), a
@@ -62,8 +64,9 @@ Damage is silent: bad bytes are counted and never answered.
 
 *The first word.* A powered module without a session sends a beacon every 250 ms, on the sideband; so does
 one that lost its host and waits for it, or that is latched in a fault, and the beacon's state says so. It is
-the only frame of session 0. A host sends nothing to a port before one intact frame came from it; after 3 s
-without one there is no device. (On a plain serial port the open port is the contact.)
+the only frame of session 0, and its sequence means nothing. A host sends nothing to a port before one intact
+frame came from it; after 3 s without one there is no device. (On a plain serial port the open port is the
+contact.)
 
 *Hello.* The host then chooses a session: random, fresh at each attach, not zero. It sends `Hello` with it
 and repeats the very same bytes until it is answered, or the attach watchdog ends. The module adopts the
@@ -77,8 +80,9 @@ is counted and dropped, without an answer.
 never are. For each direction the smaller of both offers holds from the next frame on; 256 is always
 possible. The module offers no more than fits 20 ms of line time. Features: a bit set in both masks is in
 force; unknown bits are ignored; a feature is never used before it is negotiated. Lanes: those that both
-ends list are used; the sideband always is. The host's first frame on every channel has the sequence
-`first_sequence` of hello, on channel 0 that is hello itself; the module's likewise, with the reply.
+ends list are used; the sideband always is. The reply lists them with the module's figures, which hold
+where the host's rate is 0. The host's first frame on every channel has the sequence `first_sequence` of
+hello, on channel 0 that is hello itself; the module's likewise, with the reply.
 
 *Sequences* count new frames per channel and direction, over all lanes, modulo 2^32, and compare as RFC 1982
 says. A resend is bit-identical: it keeps its sequence. Images are placed by offset, never by sequence.
@@ -97,6 +101,8 @@ An intact frame of this session is judged in this order; the first thing that is
 8. the receiver's state does not allow it: ILLEGAL_IN_STATE (of requests, this holds for new ones only: a
    repeated one is answered as it was, whatever the state is by now);
 9. the payload is too short, too long, or holds a value that its field does not allow: MALFORMED_PAYLOAD.
+
+Of a request, 9 is judged before 8, and its id between them: a malformed request does not use its id up.
 
 It is answered with one `Error`, and does nothing else. At most 10 errors a second are sent; the others are
 counted. An error is never answered with an error, and a beacon never with anything. The error of a request
@@ -132,12 +138,18 @@ wrong by at most ((t4 - t1) - (t3 - t2)) / 2.
 or wait, and after accept, when the rail stands, `PowerReady`. Until then the module draws at most 100 mA,
 and does so again within 15 ms of `PowerRevoke`. There is no light without a contract.
 
-*Training.* `Train` switches the laser on; the module then sends frames of `Prbs31` on the image lane, for
-50 ms at most. The host counts wrong bits in all frames whose header check holds, also when the frame check
-does not, and tells the result with `TrainResult`.
+*Training.* `Train` names the image lane. It switches the laser on, where that lane is the optical one; the
+module then sends frames of `Prbs31` on it, as long as max_frame allows, until `TrainResult` comes, but no
+longer than the timer `training_max`. On a link of one lane there is no light: nothing is switched on, and
+LIGHT is never set. The host counts wrong bits in all frames whose header check holds, also when the frame
+check does not, and tells the result with `TrainResult`.
 
 *The descriptor* is one `Descriptor` record, read in parts with `DescriptorRead`: each part is as long as
-the frame allows, and the next offset is where it ended.
+the frame allows, and the next offset is where it ended. The part that holds the last byte makes the module
+ready. There is at least one mode. `colour_matrix` has 9 values or none, `neutral` 3 or none.
+
+*The end.* There is no goodbye. A host that is done falls silent, and the module finds its keep-alives
+missing; where the contact opens, that comes first.
 
 *Priorities.* Control goes before events, events before images, images before bulk. Below the session at
 most one frame queues.
@@ -156,7 +168,9 @@ most one frame queues.
 5. The host asks for what it lacks with `Resend`: ranges of whole chunks, at most 16 ranges and a quarter of
    the image at once, each range at most 5 times; first 1 ms after the gap shows, then every 20 ms. START
    and DIGESTS ask for those frames. The module keeps an image 100 ms after its last frame, and answers
-   `ImageGone` for one that it no longer has. What it has not sent yet comes by itself.
+   `ImageGone` for one that it no longer has. What it has not sent yet comes by itself: to a request for an
+   image that has not begun, it answers nothing. A host to which nothing of a granted image came asks for
+   its START now and then; after `ImageGone`, it waits for nothing more of that image.
 6. With all chunks there, the host checks the digest of each strip. A wrong strip is asked for once more,
    then marked as a gap. An image whose time is over is delivered as incomplete, with its gaps, never padded
    silently.
@@ -164,6 +178,14 @@ most one frame queues.
 
 *Updates.* `UpdateBegin` with size and digest (that of an image of one strip), `UpdateData` in order,
 `UpdateEnd`. The module checks the digest and restarts. The laser is off all the time.
+"""
+
+STATES = """
+## The module's states
+
+The number of each is under [ModuleState](#modulestate). Listed is what leads from one to another; what is
+legal without a change stands with each message. In every state, removal leads to detached; in every one but
+detached and fault, a hello of a new session leads to greeted, and a failed self-test to fault.
 """
 
 CATALOGUE = """
@@ -194,6 +216,9 @@ IMAGES = """
 bits of each of its pixels, then their low bits as one little-endian number, the first pixel lowest. RAW16
 is low byte first. Widths are multiples of 4 and heights are even, so that an image is a whole number of
 groups.
+
+*Colours.* The top left 2x2 of every image is red, green, green, blue, and `cfa` of the descriptor says so:
+00 01 01 02. A sensor of another order leaves out its first row, its first column, or both.
 """
 
 LAYOUT = """
@@ -260,6 +285,38 @@ Types E0 to EF are for authentication, F0 to FF for vendors. SEALED: the payload
 whose associated data is bytes 0 to 15; a sealed session refuses unsealed frames and changes keys
 (KEY_PHASE) before a sequence wraps. Neither flag is legal in this version.
 """
+
+# What happens, of each input of the module's table that leads from one state to another.
+INPUTS: dict[Input, str] = {
+    Input.POWER_UP: "the contact closes",
+    Input.HOT: "the module is hot: dark",
+    Input.ATTACH_EXPIRED: "the attach watchdog ends: beacons again",
+    Input.SILENT: "three keep-alives are missed: dark",
+    Input.ALIVE: "any legal frame of the session",
+    Input.UNLIT: "light was not confirmed: dark",
+    Input.TRAINING_EXPIRED: "the pattern ran for `training_max`: dark",
+    Input.STREAMS_DONE: "the last image of the last stream was sent",
+    Input.RESET: "`Reset`: boots",
+    Input.CAPABILITIES: "`PowerCapabilities`",
+    Input.REJECT: "`PowerReject`",
+    Input.WAIT: "`PowerWait`",
+    Input.POWER_READY: "`PowerReady`",
+    Input.DERATE_BELOW_STREAM: "`PowerDerate` to less than any stream draws",
+    Input.REVOKE: "`PowerRevoke`: dark",
+    Input.TRAIN: "`Train`",
+    Input.TRAINED: "`TrainResult`, seated or marginal, descriptor not yet read",
+    Input.TRAINED_AGAIN: "`TrainResult`, seated or marginal, no stream interrupted",
+    Input.TRAINED_MID_STREAM: "`TrainResult`, seated or marginal, a stream interrupted: it goes on",
+    Input.TRAINING_FAILED: "`TrainResult`, not seated: dark",
+    Input.DESCRIPTOR_END: "`DescriptorRead` of the last byte",
+    Input.STREAM_START: "`StreamStart`",
+    Input.STREAM_STOP_LAST: "`StreamStop` of the only stream that runs",
+    Input.UPDATE_BEGIN: "`UpdateBegin`: dark",
+    Input.UPDATE_END: "`UpdateEnd`: boots",
+}
+
+# What leads to the same state from everywhere; the prose above the table says so.
+INPUTS_EVERYWHERE = frozenset({Input.REMOVED, Input.HELLO, Input.BROKEN})
 
 # Of each error: what was wrong, and what its `value` field holds.
 ERRORS: dict[type[RemoteProtocolError], tuple[str, str]] = {

@@ -91,7 +91,7 @@ class ImageDigests(Record):
 
 @dataclass(frozen=True)
 class ImageGone(Record):
-    """What was asked for is no longer kept."""
+    """What was asked for is no longer kept. Takes no credit: its sequence is the last one in use."""
 
     image_id: int = u32("of the image", default=1)
 

@@ -402,6 +402,18 @@ def test_hot_and_warm_have_hysteresis() -> None:
     assert seen == ["NORMAL", "WARM", "WARM", "NORMAL", "WARM", "HOT", "HOT", "WARM", "WARM", "NORMAL"]
 
 
+@pytest.mark.parametrize(("celsius", "told"), [(400.0, 32767), (1e6, 32767), (-1e6, -32768)])
+def test_a_broken_temperature_sensor_is_told_as_far_as_the_event_goes(celsius: float, told: int) -> None:
+    """A reading beyond what an event can say is no exception: it is told as the most that it can say."""
+    rig = module_in(S.STREAMING)
+    rig.module.on_input(Temperature(70.0), rig.now)
+    rig.module.on_input(Temperature(celsius), rig.now)
+    assert rig.module.outputs.laser == (celsius < 0)
+    events = [power.TemperatureEvent.decode(frame.payload) for frame in drain(rig.module, rig.now)
+              if frame.type == catalogue.BY_MESSAGE[power.TemperatureEvent].type]  # fmt: skip
+    assert [event.temperature_centi_c for event in events] == [7000, told]
+
+
 def test_pulling_it_off_does_not_cool_it() -> None:
     """A module that was hot when it was pulled off is hot when it boots again: no light."""
     rig = module_in(S.READY)

@@ -314,3 +314,14 @@ def test_streams_that_run_together_share_the_lane_and_the_contract() -> None:
     assert streams._streams[2].interval_ns == alone[0]
     changed = [image.StreamChanged.decode(f.payload).change for f in answers if f.type == 0x4C]
     assert changed == [image.StreamChange.RESTORED]
+
+
+def test_a_notice_that_an_image_is_gone_takes_no_credit() -> None:
+    """Asked for an image of long ago, the module says so and still has credit for the next one."""
+    bench = Bench(images=2, credit=18)
+    assert len(bench.pass_time(SECOND)) == 19
+    before = bench.module.connection.peek_sequence(CHANNEL)
+    (gone,) = bench.give(image.Resend(1, image.Wanted.START, ()))
+    assert (gone.type, gone.sequence) == (catalogue.BY_MESSAGE[image.ImageGone].type, before - 1)
+    bench.give(link.Credit(37))
+    assert len(bench.pass_time(SECOND)) == 19

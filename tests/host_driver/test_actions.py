@@ -133,7 +133,7 @@ def test_a_lane_that_delivers_nothing_is_not_seated_and_is_told_as_an_optical_lo
     rig.stepper.to_host[OPTICAL].filter = lambda data, now: []
     results = _trained(rig)
     assert len(results) >= 3 and {result.seating for result in results} == {Seating.NOT_SEATED}
-    assert Lost(LossCause.OPTICAL, "the image lane is not seated", False) in rig.told(Lost)
+    assert Lost(LossCause.OPTICAL, "the module is not seated", False) in rig.told(Lost)
     rig.stepper.to_host[OPTICAL].filter = None
     rig.await_attached()
 

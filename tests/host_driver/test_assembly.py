@@ -201,3 +201,10 @@ def test_the_start_of_an_image_without_one_says_what_the_stream_says() -> None:
     told = start_of(made.finish(MS))
     assert (told.width, told.bits, told.exposure_us, told.white_level) == (256, 12, 0, 4095)
     assert start_of(assembly().finish(0)) is START
+
+
+def test_an_image_whose_start_never_came_is_not_complete() -> None:
+    """Its pixels are true and kept, but nobody knows their levels: one gap over all of it says so."""
+    done = assembly(start=False).finish(MS)
+    assert [(gap.offset, gap.length) for gap in done.gaps] == [(0, LAYOUT.coded_bytes)]
+    assert "no start" in done.gaps[0].reason and np.array_equal(done.picture.reshape(-1), PIXELS)

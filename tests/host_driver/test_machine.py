@@ -27,7 +27,7 @@ from laserlink.protocol.messages import bulk, control, diagnostics, identity, im
 from laserlink.protocol.messages.control import Value, ValueType, encode_value
 from laserlink.protocol.messages.layout import Record
 from laserlink.protocol.states import HostState as S
-from laserlink.protocol.states import LossCause, ModuleState
+from laserlink.protocol.states import LossCause, ModuleState, Seating
 
 # What comes with an input; None for what carries nothing.
 ARGUMENT: dict[Input, Record] = {
@@ -414,6 +414,23 @@ def test_a_beam_that_stays_blocked_ends_the_session_after_the_watchdog(
 # --- hostile modules ---
 
 
+@pytest.mark.parametrize("busy", [False, True], ids=["at once", "behind another"])
+def test_a_request_that_no_frame_holds_is_refused_when_it_is_made(busy: bool) -> None:
+    """One that is too long, or has a value that does not fit, is refused at once, also when it would wait,
+    and the one before it is answered.
+    """
+    rig = host_in(S.READY)
+    if busy:
+        rig.host.request(link.CountersRead(), rig.now)
+    for wrong in (diagnostics.Echo(data=bytes(1100)), control.ControlList(start=1 << 20)):
+        with pytest.raises(LocalProtocolError):
+            rig.host.request(wrong, rig.now)
+    assert rig.ask(diagnostics.Echo(data=b"echo")) == diagnostics.EchoReply(
+        rig.told(Answered)[-1].request.request_id, b"echo"
+    )
+    assert len(rig.told(Answered)) == 1 + busy
+
+
 def test_an_answer_of_the_wrong_type_is_an_offence() -> None:
     """The id fits and the type does not: one error, Lost(PROTOCOL), and the request is asked again."""
     rig = host_in(S.READY)
@@ -653,3 +670,70 @@ def test_a_value_of_a_control_that_changed_by_itself_is_current() -> None:
     rig.feed_host(*wires)
     assert rig.host.controls.current["LensPosition"] == 1.25
     assert len(rig.host.controls.current) == 5
+
+
+@pytest.mark.parametrize(
+    ("every", "flips", "seating"),
+    [(0, 0, Seating.SEATED), (1, 1, Seating.MARGINAL), (5, 1, Seating.MARGINAL), (1, 40, Seating.NOT_SEATED)],
+)
+def test_training_counts_the_wrong_bits_of_frames_whose_header_holds(
+    every: int, flips: int, seating: Seating
+) -> None:
+    """Damaged frames of the pattern are what training is for: a few wrong bits are marginal."""
+    rig = Rig()
+
+    def damage(frame: bytes, number: int) -> list[bytes]:
+        if not is_type(frame, diagnostics.Prbs31) or not every or number % every:
+            return [frame]
+        payload = int.from_bytes(frame[20:-4], "little") ^ sum(1 << 96 * bit for bit in range(flips))
+        return [frame[:20] + payload.to_bytes(len(frame) - 24, "little") + frame[-4:]]
+
+    rig.stepper.to_host[OPTICAL].filter = EachFrame(damage)
+    rig.stepper.snap_on()
+    rig.until(lambda: rig.host.training.bits > 0 and rig.host.connection.damaged_type is None, SECOND)
+    measured = rig.host.training
+    assert rig.host.seating is seating
+    damaged = 0 if not every else sum(number % every == 0 for number in range(measured.frames))
+    assert abs(measured.bit_errors - flips * damaged) <= flips and measured.frames > 30
+
+
+def test_a_module_that_is_astray_is_restarted() -> None:
+    """An update began, and its answer was lost: the module refuses light, restarts, and is attached again."""
+    rig = host_in(S.READY)
+    rig.stepper.to_host[SIDEBAND].filter = lambda data, now: []
+    rig.request(bulk.UpdateBegin(0, 8, 1))
+    rig.until_states(ModuleState.UPDATING, S.RECOVERING)
+    rig.stepper.to_host[SIDEBAND].filter = None
+    rig.await_attached()
+    assert rig.module.state is ModuleState.READY and rig.module.boot_count == 2
+
+
+@pytest.mark.parametrize(("recoveries", "state"), [(4, S.CONTRACTED), (5, S.FAULT)])
+def test_a_module_that_is_astray_too_often_is_given_up(recoveries: int, state: S) -> None:
+    """Restarting helps or it does not: the sixth time in five minutes the host latches."""
+    rig = host_in(S.CONTRACTED)
+    rig.host._recoveries.extend([rig.now] * recoveries)
+    waiting = rig.host.requests._outstanding
+    assert waiting is not None and isinstance(waiting.request, diagnostics.Train)
+    astray = link.Error(code=ErrorCode.ILLEGAL_IN_STATE, request_id=waiting.request.request_id)
+    row = catalogue.BY_MESSAGE[link.Error]
+    rig.feed_host(bytes(Frame(row.type, 0, rig.host.connection.session, 9, bytes(astray))))
+    assert rig.host.state is state
+    asked = rig.host.requests._outstanding
+    assert (asked is not None and isinstance(asked.request, link.Reset)) == (state is S.CONTRACTED)
+
+
+def test_a_stream_that_began_unheard_is_stopped() -> None:
+    """The answer to a start was lost, and the link with it: afterwards both ends are ready, and images come."""
+    rig = host_in(S.READY)
+    rig.configure(region=(0, 0, 64, 64))
+    rig.stepper.to_host[SIDEBAND].filter = lambda data, now: []
+    rig.request(image.StreamStart(0, 2, 1))
+    rig.until_states(ModuleState.STREAMING, S.RECOVERING)
+    rig.stepper.to_host[SIDEBAND].filter = None
+    rig.until_states(ModuleState.READY, S.READY)
+    rig.run_for(SECOND)
+    assert (rig.module.state, rig.host.state) == (ModuleState.READY, S.READY)
+    rig.events.clear()
+    (done,) = rig.capture(region=(0, 0, 64, 64))
+    assert rig.exact(done)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from laserlink.protocol import framer as framer_module
 from laserlink.protocol.crc import crc32
 from laserlink.protocol.frame import CHECKED_HEADER_BYTES, HEADER_BYTES, OVERHEAD_BYTES, SYNC, Frame
-from laserlink.protocol.framer import BadFrame, BadReason, Framer
+from laserlink.protocol.framer import BadFrame, BadReason, Framer, damaged_frames
 from laserlink.protocol.limits import FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX
 
 Item = Frame | BadFrame
@@ -359,3 +359,15 @@ def test_work_byte_by_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     read(*(data[at : at + 1] for at in range(len(data))))
     assert meter.total <= (CHECKED_HEADER_BYTES + 2) * len(data)
     assert len(data) == 2000 + OVERHEAD_BYTES
+
+
+def test_frames_in_a_bad_run_whose_header_holds_are_told() -> None:
+    """Training looks into bad runs: each frame with a true header, whatever stands around it, no other."""
+    wires = [bytes(Frame(0x65, 0, 7, number, bytes([number]) * 50)) for number in range(3)]
+    broken = [wire[:30] + b"\xff" + wire[31:] for wire in wires]
+    bad_header = wires[0][:8] + b"\x00" + wires[0][9:]
+    run = b"\xeb\x90noise" + broken[0] + bad_header + broken[1] + broken[2][:-5]
+    found = list(damaged_frames(run))
+    assert [frame.sequence for frame in found] == [0, 1]
+    assert all(frame.payload[10] == 0xFF and len(frame.payload) == 50 for frame in found)
+    assert list(damaged_frames(b"\xeb\x90" * 100)) == []

@@ -70,6 +70,11 @@ def test_lines_stay_lines() -> None:
     assert one_line(RemoteProtocolError("")) == "RemoteProtocolError"
 
 
+def test_text_of_a_module_commands_no_terminal() -> None:
+    """Escape sequences in an error's text come out as text; letters of any language stay."""
+    assert one_line(RemoteProtocolError("a\x1b[2Jb\x07 \u00fc")) == "a\ufffd[2Jb\ufffd \u00fc"
+
+
 def test_verbose_adds_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     """With -v the traceback follows the two lines."""
     try:
@@ -93,11 +98,11 @@ def test_output_goes_where_it_was_asked_for(capsys: pytest.CaptureFixture[str]) 
     for session in (Session(), Session(json=True), Session(silent=True)):
         session.notes.print("a note")
         session.emit({"answer": 42}, lambda console: console.print("the answer"))
-        with session.working("at work") as tell:
-            tell("still at work")
+        with session.working("at [b]work") as tell:
+            tell("still at [/b]work")
     out, err = capsys.readouterr()
     assert out == 'the answer\n{"answer": 42}\n'
-    assert err == "a note\nat work\nstill at work\n"
+    assert err == "a note\nat [b]work\nstill at [/b]work\n"
 
 
 def test_session_takes_over_its_options() -> None:

@@ -4,12 +4,15 @@ import re
 
 import pytest
 
+from laserlink.firmware_model.table import TABLE, Input
 from laserlink.protocol.catalogue import ROWS, Row
 from laserlink.protocol.errors import ErrorCode
 from laserlink.protocol.limits import LIMITS
 from laserlink.protocol.messages.layout import fields_of
+from laserlink.protocol.states import ModuleState
 from laserlink.protocol.timers import NS_PER_MS, TIMERS
-from laserlink.tools.wire_format import enumerations, legal_states, render, table
+from laserlink.tools.wire_format import enumerations, legal_states, render, table, words
+from laserlink.tools.wire_prose import INPUTS
 
 TEXT = render()
 LINES = TEXT.splitlines()
@@ -46,6 +49,21 @@ def test_lists_are_complete() -> None:
     for kind in enumerations():
         found = section(kind.__name__)
         assert all(f"{int(member)} {member.name}" in found for member in kind)
+
+
+def test_states() -> None:
+    """Every way from one state of the module to another stands in its table, or is shared by all states."""
+    lines = section("The module's states").splitlines()
+    everywhere = {Input.REMOVED: ModuleState.DETACHED, Input.HELLO: ModuleState.GREETED}
+    everywhere[Input.BROKEN] = ModuleState.FAULT
+    for (state, happening), (_, following) in TABLE.items():
+        row = f"| {words(state)} | {INPUTS.get(happening)} | {words(following)} |"
+        assert (row in lines) is (following is not state and happening not in everywhere), row
+        assert following is everywhere.get(happening, following)
+    shared = {happening: {state for state, other in TABLE if other is happening} for happening in everywhere}
+    without = {ModuleState.DETACHED, ModuleState.FAULT}
+    assert shared[Input.REMOVED] == set(ModuleState)
+    assert shared[Input.HELLO] == shared[Input.BROKEN] == set(ModuleState) - without
 
 
 def test_known_facts() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import rich_click as click
 from rich.console import Console
+from rich.markup import escape
 
 from laserlink.host_driver.camera import Camera
 from laserlink.host_driver.files import SaveReport, check_target
@@ -118,7 +119,8 @@ def _picture(camera: Camera, shot: Shot, report: SaveReport) -> dict[str, Any]:
 def _render(console: Console, pictures: list[dict[str, Any]]) -> None:
     for item in pictures:
         console.print(
-            f"{item['file']}  {item['width']} x {item['height']} {item['format']}, {item['bytes']:,} bytes"
+            f"{escape(item['file'])}  {item['width']} x {item['height']} {item['format']}, "
+            f"{item['bytes']:,} bytes"
         )
         if item["warning"]:
             console.print(f"[yellow]{item['warning']}[/yellow]")

@@ -42,7 +42,7 @@ def read_source(source: str) -> bytes:
         if parsed is None:
             raise CommandError(
                 f"{source!r} is neither a file nor hexadecimal text",
-                "give a file, hexadecimal digits (spaces and 0x are skipped), or - for standard input",
+                "Give a file, hexadecimal digits (spaces and 0x are skipped), or - for standard input.",
             )
         return parsed
     try:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import rich_click as click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from laserlink.firmware_model.profile import Profile
@@ -137,7 +138,7 @@ def _phases(modelled: Timeline, wall: Timeline) -> dict[str, Any]:
 def _render(console: Console, document: dict[str, Any]) -> None:
     console.print()
     console.print(
-        f"[bold]First light[/bold]  {document['module']}, {document['width']} x {document['height']} "
+        f"[bold]First light[/bold]  {escape(document['module'])}, {document['width']} x {document['height']} "
         f"{document['format']}"
     )
     console.print()
@@ -188,8 +189,8 @@ def _lines(document: dict[str, Any]) -> list[tuple[str, str]]:
         ("throughput", f"{document['optical_gbps']:.1f} Gb/s, {frames}"),
         ("lost", lost),
         ("pixels", f"{pixels}  (sha256 {document['sha256_host'][:16]}...)"),
-        ("saved", document["dng"]),
-        ("", document["png"]),
+        ("saved", escape(document["dng"])),
+        ("", escape(document["png"])),
     ]
-    lines[5:5] = [("interrupted", f"{loss['cause']}: {loss['text']}") for loss in document["losses"]]
+    lines[5:5] = [("interrupted", escape(f"{loss['cause']}: {loss['text']}")) for loss in document["losses"]]
     return lines

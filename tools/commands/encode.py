@@ -35,14 +35,14 @@ def find_row(text: str) -> Row:
         row = catalogue.BY_TYPE.get(int(text, 16 if text[:2].lower() == "0x" else 10))
     if row is None:
         names = ", ".join(hyphenated(row.message.__name__) for row in catalogue.ROWS)
-        raise CommandError(f"no message is called {text!r}", f"one of {names}")
+        raise CommandError(f"no message is called {text!r}", f"It is one of {names}.")
     return row
 
 
 def field_hint(row: Row) -> str:
     """One line that lists the fields of a message."""
     fields = ", ".join(f"{info.name} ({info.shape.name})" for info in fields_of(row.message))
-    return f"fields of {hyphenated(row.message.__name__)}: {fields or 'none'}"
+    return f"Fields of {hyphenated(row.message.__name__)}: {fields or 'none'}"
 
 
 def split_fields(row: Row, texts: tuple[str, ...]) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def build(row: Row, texts: tuple[str, ...], header: dict[str, int | None]) -> tu
         )
         bytes(frame)
     except UnknownField as error:
-        raise CommandError(str(error), f"fields: {', '.join(error.known) or 'none'}") from None
+        raise CommandError(str(error), f"Its fields: {', '.join(error.known) or 'none'}") from None
     except ValueError as error:
         refuse(str(error), row)
     return frame, record_to_plain(message)

@@ -27,7 +27,7 @@ def find_root(start: Path) -> Path:
             continue
         if name == "laserlink":
             return folder
-    raise CommandError("this is not inside the laserlink repository", "change to its folder")
+    raise CommandError("this is not inside the laserlink repository", "Change to its folder.")
 
 
 @click.command()

@@ -5,6 +5,7 @@ from typing import Any
 
 import rich_click as click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from laserlink.host_driver.camera import Camera
@@ -99,8 +100,9 @@ def _control(host: Host, name: str) -> dict[str, Any]:
 
 def _render(console: Console, document: dict[str, Any]) -> None:
     console.print(
-        f"[bold]{document['vendor']} {document['product']}[/bold]  serial {document['serial']}, "
-        f"firmware {document['firmware']}, id {document['module_id']}"
+        f"[bold]{escape(document['vendor'])} {escape(document['product'])}[/bold]  "
+        f"serial {escape(document['serial'])}, firmware {escape(document['firmware'])}, "
+        f"id {document['module_id']}"
     )
     console.print()
     for table in (_facts(document), _modes(document), _controls(document)):
@@ -150,7 +152,8 @@ def _modes(document: dict[str, Any]) -> Table:
         table.add_column(column)
     for mode in document["modes"]:
         rate = f"{1e6 / mode['interval_us']:.1f}" if mode["interval_us"] else ""
-        table.add_row(mode["name"], f"{mode['width']} x {mode['height']}", " ".join(mode["formats"]), rate)
+        size = f"{mode['width']} x {mode['height']}"
+        table.add_row(escape(mode["name"]), size, " ".join(mode["formats"]), rate)
     return table
 
 
@@ -164,5 +167,6 @@ def _controls(document: dict[str, Any]) -> Table:
             if control["read_only"]
             else f"{control['minimum']:,.10g} to {control['maximum']:,.10g}"
         )
-        table.add_row(control["name"], f"{control['value']:,.10g}", bounds, control["unit"])
+        value = f"{control['value']:,.10g}"
+        table.add_row(escape(control["name"]), value, bounds, escape(control["unit"]))
     return table

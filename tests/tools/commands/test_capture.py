@@ -47,6 +47,19 @@ def test_several_pictures_are_numbered() -> None:
     assert [numbered(Path("x/a.dng"), index, 10).name for index in (0, 9)] == ["a-01.dng", "a-10.dng"]
 
 
+def test_brackets_in_a_name_are_no_markup(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file's name is shown as it is, also when rich knows what is in it as markup."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a[").mkdir()
+    choice = ("--mode", "thumbnail", "--region", "64x64+0+0")
+    assert run(["capture", "sim:uart-1m", *choice, "-o", "a[/b].npy"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("a[/b].npy  64 x 64")
+    assert "1 of 1: a[/b].npy" in shown.err
+
+
 def test_pictures_are_what_was_asked_for(
     served: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,11 +7,14 @@ import sys
 import threading
 import tty
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from served import laserlink
 
+from laserlink.host_driver.camera import Camera
 from laserlink.tools.cli import run
+from laserlink.tools.commands.info import describe
 
 KILOBYTES_MAX = 120_000
 KEYS = {
@@ -55,6 +58,26 @@ def test_page_is_readable_at_80_columns() -> None:
     assert "e+" not in result.stdout
     assert "\u2026" not in result.stdout
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
+
+
+def test_brackets_in_the_words_of_a_module_are_text(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a module calls itself, its modes and controls is shown as it is, also where rich sees markup."""
+
+    def describe_with_brackets(camera: Camera) -> dict[str, Any]:
+        document = describe(camera)
+        for key in ("vendor", "product", "serial", "firmware"):
+            document[key] = f"[/{key}]"
+        document["modes"][0]["name"], document["controls"][0]["name"] = "[/mode]", "[/control]"
+        document["controls"][0]["unit"] = "[/unit]"
+        return document
+
+    monkeypatch.setattr("laserlink.tools.commands.info.describe", describe_with_brackets)
+    assert run(["info", "sim:uart-1m"]) == 0
+    shown = capsys.readouterr().out
+    for word in ("vendor", "product", "serial", "firmware", "mode", "control", "unit"):
+        assert f"[/{word}]" in shown
 
 
 def echo(master: int, done: threading.Event) -> None:
