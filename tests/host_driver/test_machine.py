@@ -724,7 +724,7 @@ def test_a_module_that_is_astray_too_often_is_given_up(recoveries: int, state: S
 
 
 def test_a_stream_that_began_unheard_is_stopped() -> None:
-    """The answer to a start was lost, and the link with it: afterwards both ends are ready, and images come."""
+    """The answer to a start was lost, and the link with it: afterwards both are ready, and images come."""
     rig = host_in(S.READY)
     rig.configure(region=(0, 0, 64, 64))
     rig.stepper.to_host[SIDEBAND].filter = lambda data, now: []

@@ -175,7 +175,7 @@ def test_noise_is_beside_the_frames() -> None:
 
 
 def test_the_beam_s_error_rate_is_that_of_the_error_function() -> None:
-    """A perfect seat at a margin of 7 errs once in 1e12 bits; beside the receiver every second one is wrong."""
+    """A perfect seat at a margin of 7 errs once in 1e12 bits; beside the receiver, every second time."""
     assert Beam(margin=7.0).error_rate(0) == pytest.approx(1.28e-12, rel=0.01)
     assert Beam(offset_um=1000.0).error_rate(0) == pytest.approx(0.5)
     rates = {Beam(offset_um=30.0, shake_um=20.0).error_rate(at) for at in range(0, NS_PER_S // 80, NS_PER_MS)}
