@@ -318,7 +318,7 @@ class Actions:
         to_host = min(hello.to_host_bytes_max, frame_bytes_for(sideband, FRAME_BYTES_MAX))
         to_module = min(hello.to_module_bytes_max, frame_bytes_for(sideband, TO_MODULE_BYTES_MAX))
         reply = link.HelloReply(
-            features=hello.features & FEATURES,
+            features=link.Features(hello.features & FEATURES),
             to_module_bytes_max=max(FRAME_BYTES_MIN_OFFER, to_module),
             to_host_bytes_max=max(FRAME_BYTES_MIN_OFFER, to_host),
             first_sequence=self.connection.peek_sequence(0),
@@ -328,6 +328,7 @@ class Actions:
         self.hello_wire = self.connection.send(reply)
         self.connection.in_bytes_max = reply.to_module_bytes_max
         self.connection.out_bytes_max = reply.to_host_bytes_max
+        self.connection.features = link.Features(reply.features)
 
     def do_request_power(self, request: power.PowerCapabilities) -> power.PowerRequest:
         return self.power.request(request.request_id, request.offers)

@@ -216,6 +216,7 @@ class Actions:
 
     def _await_first_word(self) -> None:
         self._silent_bytes = self.connection.counters.bytes_received
+        self.connection.foreign_version = 0
         self.timers.set(HostTimer.FIRST_WORD, self.now + FIRST_WORD_NS)
 
     def _clear_timers(self) -> None:
@@ -228,7 +229,8 @@ class Actions:
 
     def do_report_no_device(self, message: None) -> None:
         self.power.off()
-        self.tell(NoDevice(self.connection.counters.bytes_received - self._silent_bytes))
+        heard = self.connection.counters.bytes_received - self._silent_bytes
+        self.tell(NoDevice(heard, self.connection.foreign_version))
 
     def do_detach(self, message: None) -> None:
         """Pulled off: what was complete is kept, everything else forgotten."""
@@ -293,6 +295,7 @@ class Actions:
         self.timers.cancel(HostTimer.HELLO)
         self._take_lanes(reply.lanes)
         self.connection.out_bytes_max, self.connection.in_bytes_max = sizes
+        self.connection.features = link.Features(reply.features & FEATURES)
         self.module_id = reply.module_id
         self.event_receiver = EventReceiver(reply.first_sequence)
         self.send_ping()

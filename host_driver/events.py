@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from laserlink.protocol.errors import RemoteProtocolError
 from laserlink.protocol.messages import identity
 from laserlink.protocol.messages.layout import Record, Request
 from laserlink.protocol.states import HostState, LossCause
@@ -34,9 +35,13 @@ class Lost:
 
 @dataclass(frozen=True)
 class NoDevice:
-    """Event: there is contact, and nothing that speaks LaserLink; `heard` bytes of something else came."""
+    """Event: there is contact, and nothing that speaks LaserLink; `heard` bytes of something else came.
+
+    `version` is the version byte of what spoke another major version of it, or 0.
+    """
 
     heard: int
+    version: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,10 @@ class Answered:
 
 @dataclass(frozen=True)
 class Unanswered:
-    """Event: a request was never answered, for the link was lost; or what came was no answer to it."""
+    """Event: a request was never answered, for the link was lost; or by no answer to it, which is `fault`."""
 
     request: Request
+    fault: RemoteProtocolError | None = None
 
 
 @dataclass(frozen=True)

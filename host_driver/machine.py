@@ -163,8 +163,11 @@ class Host(Actions):
             LocalProtocolError: the module would refuse it in this state, or too many are waiting.
         """
         self.now = now
-        states = catalogue.BY_MESSAGE[type(message)].states
-        if self.state.value not in ModuleState._value2member_map_ or ModuleState(self.state) not in states:
+        row = catalogue.BY_MESSAGE[type(message)]
+        if row.feature not in self.connection.features:
+            raise LocalProtocolError(f"the module does not take {type(message).__name__}")
+        known = self.state.value in ModuleState._value2member_map_
+        if not known or ModuleState(self.state) not in row.states:
             raise LocalProtocolError(f"{type(message).__name__} in state {self.state.name.lower()}")
         return self.submit(message)
 
@@ -338,8 +341,8 @@ class Host(Actions):
         try:
             self._follow(request, message)
             self.tell(Answered(request, message))
-        except RemoteProtocolError:
-            self.tell(Unanswered(request))
+        except RemoteProtocolError as error:
+            self.tell(Unanswered(request, error))
             raise
         finally:
             self.requests.pump(self.now, self.response_ns)

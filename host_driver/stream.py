@@ -27,7 +27,7 @@ from laserlink.protocol.messages.image import (
     StreamStopped,
     Wanted,
 )
-from laserlink.protocol.messages.link import Credit
+from laserlink.protocol.messages.link import Credit, Features
 from laserlink.protocol.timers import RESEND_AGAIN_NS, RESEND_FIRST_NS, RETENTION_NS
 
 SEQUENCES = 1 << 32
@@ -267,6 +267,11 @@ class HostStreams:
         return self._connection.extended(timer_ns, self._connection.image_lane)
 
     @property
+    def _resends(self) -> bool:
+        """Whether the module takes requests for what is missing; else it stays missing, and is told so."""
+        return Features.RESEND in self._connection.features
+
+    @property
     def _first_ns(self) -> int:
         return self._lane_time(RESEND_FIRST_NS)
 
@@ -314,7 +319,7 @@ class HostStreams:
         quiet = now - assembly.progress_ns >= self._lane_time(RESEND_AGAIN_NS)
         # What follows the last chunk seen is missed when the module has spoken since; else it stands still.
         spoken = heard_ns > assembly.progress_ns
-        request = assembly.request(tail=quiet and spoken)
+        request = assembly.request(tail=quiet and spoken) if self._resends else None
         if request is not None:
             self._connection.send(request, stream.channel)
         if request is not None or quiet:
@@ -332,7 +337,7 @@ class HostStreams:
 
         The module says nothing when it is still to come, sends it when it has it, and says when it is gone.
         """
-        if self.paused or not stream.unseen or now < stream.probe_ns:
+        if self.paused or not self._resends or not stream.unseen or now < stream.probe_ns:
             return
         self._connection.send(Resend(stream.next_image_id, Wanted.START, ()), stream.channel)
         stream.probe_ns = now + self._probe_every_ns
@@ -345,7 +350,8 @@ class HostStreams:
         if self.paused:
             return None
         due = [item.check_ns for stream in self._streams.values() for item in stream.open.values()]
-        due += [stream.probe_ns for stream in self._streams.values() if stream.unseen]
+        if self._resends:
+            due += [stream.probe_ns for stream in self._streams.values() if stream.unseen]
         return min(due, default=None)
 
     def _close(self, stream: HostStream, assembly: Assembly, now: int) -> None:

@@ -48,7 +48,7 @@ MessageClass = type[Record]
 
 @dataclass(frozen=True)
 class Row:
-    """What is true of one message type."""
+    """What is true of one message type; one of a feature exists only where hello agreed on that."""
 
     type: int
     message: MessageClass
@@ -56,6 +56,7 @@ class Row:
     carrier: Carrier
     channel: Channel
     states: Set[IntEnum]
+    feature: link.Features = link.Features.NONE
 
     @property
     def role(self) -> str:
@@ -66,6 +67,7 @@ class Row:
         return "datagram"
 
 
+RESEND, UPDATES, FILES = link.Features.RESEND, link.Features.UPDATE, link.Features.FILES
 IN, OUT, BOTH = Direction.TO_MODULE, Direction.TO_HOST, Direction.BOTH
 SIDE, IMG = Carrier.SIDEBAND, Carrier.IMAGE
 CTRL, EVNT, STRM, BULK = Channel.CONTROL, Channel.EVENTS, Channel.STREAM, Channel.BULK
@@ -126,7 +128,7 @@ ROWS: tuple[Row, ...] = (
     Row(0x42, image.ImageData, OUT, IMG, STRM, HOST_LIT),
     Row(0x43, image.ImageDigests, OUT, IMG, STRM, HOST_LIT),
     Row(0x44, image.ImageGone, OUT, SIDE, STRM, HOST_LIT),
-    Row(0x45, image.Resend, IN, SIDE, STRM, CONTRACT),
+    Row(0x45, image.Resend, IN, SIDE, STRM, CONTRACT, RESEND),
     Row(0x46, image.StreamConfigure, IN, SIDE, CTRL, WORKING),
     Row(0x47, image.StreamConfigured, OUT, SIDE, CTRL, HOST_LINKED),
     Row(0x48, image.StreamStart, IN, SIDE, CTRL, WORKING),
@@ -135,12 +137,12 @@ ROWS: tuple[Row, ...] = (
     Row(0x4B, image.StreamStopped, OUT, SIDE, CTRL, HOST_LINKED),
     Row(0x4C, image.StreamChanged, OUT, SIDE, EVNT, HOST_LINKED),
     Row(0x4D, image.StreamEnded, OUT, SIDE, EVNT, HOST_LINKED),
-    Row(0x50, bulk.UpdateBegin, IN, SIDE, BULK, IDLE),
-    Row(0x51, bulk.UpdateData, IN, SIDE, BULK, UPDATE),
-    Row(0x52, bulk.UpdateEnd, IN, SIDE, BULK, UPDATE),
-    Row(0x53, bulk.UpdateStatus, OUT, SIDE, BULK, HOST_LINKED),
-    Row(0x54, bulk.FileRead, IN, SIDE, BULK, WORKING),
-    Row(0x55, bulk.FilePart, OUT, SIDE, BULK, HOST_LINKED),
+    Row(0x50, bulk.UpdateBegin, IN, SIDE, BULK, IDLE, UPDATES),
+    Row(0x51, bulk.UpdateData, IN, SIDE, BULK, UPDATE, UPDATES),
+    Row(0x52, bulk.UpdateEnd, IN, SIDE, BULK, UPDATE, UPDATES),
+    Row(0x53, bulk.UpdateStatus, OUT, SIDE, BULK, HOST_LINKED, UPDATES),
+    Row(0x54, bulk.FileRead, IN, SIDE, BULK, WORKING, FILES),
+    Row(0x55, bulk.FilePart, OUT, SIDE, BULK, HOST_LINKED, FILES),
     Row(0x60, diagnostics.Echo, IN, SIDE, CTRL, LINKED),
     Row(0x61, diagnostics.EchoReply, OUT, SIDE, CTRL, HOST_LINKED),
     Row(0x62, diagnostics.Log, OUT, SIDE, EVNT, HOST_LINKED),

@@ -34,7 +34,7 @@ from laserlink.protocol.limits import (
     QUEUE_FRAMES_MAX,
 )
 from laserlink.protocol.messages.layout import Record
-from laserlink.protocol.messages.link import Error, LaneOffer
+from laserlink.protocol.messages.link import Error, Features, LaneOffer
 from laserlink.protocol.states import BITS_PER_BYTE, LaneKind
 from laserlink.protocol.timers import GAP_NS, LINE_TIMES_ADDED, NS_PER_S, NS_PER_US, Deadlines, line_time_ns
 
@@ -111,7 +111,8 @@ class Connection:
     """The session layer of one end.
 
     The lanes are those of this end; without an optical lane, images take the sideband. `session` 0 means
-    that there is none.
+    that there is none. `foreign_version` is the last version byte heard that is not spoken here, or 0;
+    `features` are those that hello agreed on.
     """
 
     def __init__(self, role: Role, lanes: tuple[LaneOffer, ...]) -> None:
@@ -125,6 +126,8 @@ class Connection:
         self.damaged: deque[Frame] = deque(maxlen=DAMAGED_FRAMES_MAX)
         self.counters = Counters()
         self.session = 0
+        self.foreign_version = 0
+        self.features = Features.NONE
         self.out_bytes_max = FRAME_BYTES_MIN_OFFER
         self.in_bytes_max = FRAME_BYTES_MIN_OFFER
         self._framers = {kind: Framer() for kind in self.lanes}
@@ -162,6 +165,7 @@ class Connection:
     def close(self) -> None:
         """Forget the session, and what was queued for it. Bytes that were received but not decided stay."""
         self.session = 0
+        self.features = Features.NONE
         self.out_bytes_max = self.in_bytes_max = FRAME_BYTES_MIN_OFFER
         self._shared_lanes = frozenset(self.lanes)
         self._next_sequence.clear()
@@ -294,6 +298,8 @@ class Connection:
             raise FrameTooLong(f"{frame.wire_bytes} bytes, {bytes_max} are allowed", frame.wire_bytes)
         if state not in row.states and row.role != "request":
             raise IllegalInState(f"{row.message.__name__} in state {state.name.lower()}", state)
+        if row.feature not in self.features:
+            raise UnknownType(f"{row.message.__name__} was not negotiated", frame.type)
         return Received(lane, frame, row.message.decode(frame.payload), row)
 
     # --- offences ---
@@ -301,6 +307,8 @@ class Connection:
     def offend(self, frame: Frame, error: RemoteProtocolError, now: int, request_id: int = 0) -> None:
         """Count an offence and answer it once; an error is never answered, and never answered too often."""
         self.counters.offences[error.code.name] += 1
+        if frame.version_major != VERSION_MAJOR:
+            self.foreign_version = frame.version
         if frame.type == catalogue.ERROR or not frame.session:
             return
         if len(self._errors_at) == ERRORS_PER_SECOND and now - self._errors_at[0] < NS_PER_S:

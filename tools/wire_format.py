@@ -184,6 +184,8 @@ def facts(row: Row) -> str:
     parts = [row.role, row.direction.value, row.carrier.value, channel]
     if issubclass(row.message, Request):
         parts.append(f"answered by {ANSWERS[row.message].__name__}")
+    if row.feature:
+        parts.append(f"only with the feature {row.feature.name}")
     return f"*{', '.join(parts)}.* Legal when {'; '.join(legal_states(row))}."
 
 

@@ -265,7 +265,8 @@ class Driver:
             elif isinstance(event, Unanswered) and (
                 future := self._waiting.pop(event.request.request_id, None)
             ):
-                future.set_exception(LinkTimeout(f"{type(event.request).__name__} was never answered"))
+                unheard = LinkTimeout(f"{type(event.request).__name__} was never answered")
+                future.set_exception(event.fault or unheard)
 
     def _resolve(self, event: Answered) -> None:
         future = self._waiting.pop(event.request.request_id, None)

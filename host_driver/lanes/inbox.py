@@ -23,7 +23,9 @@ from laserlink.protocol.errors import (
     LinkTimeout,
     MalformedPayload,
     ModuleDetached,
+    UnsupportedVersion,
 )
+from laserlink.protocol.frame import VERSION
 from laserlink.protocol.image_layout import ImageLayout
 from laserlink.protocol.messages.control import ControlChanged, ControlSet, ControlSetReply, Value
 from laserlink.protocol.messages.identity import Descriptor
@@ -133,8 +135,8 @@ class Inbox:
                 self._keep_set(0, host)
             case Lost():
                 self._lose(event)
-            case NoDevice(heard):
-                self.failure = _no_device(heard)
+            case NoDevice(heard, version):
+                self.failure = _no_device(heard, version)
             case Crashed(error):
                 self.failure, self.descriptor = error, None
             case Answered(ControlSet(), ControlSetReply(set_id=set_id)):
@@ -157,7 +159,9 @@ class Inbox:
         self.losses.append(event)
         if event.final or event.cause in (LossCause.DETACH, LossCause.FIRMWARE):
             self.descriptor = None
-        if event.final or event.cause is LossCause.DETACH:
+        # What breaks the protocol on the way to ready does so again: nobody need wait for the timeout.
+        broken = event.cause is LossCause.PROTOCOL and self.descriptor is None
+        if event.final or broken or event.cause is LossCause.DETACH:
             self.failure = self.failure or LOSS_OF_CAUSE[event.cause](event.text)
 
     def _keep_set(self, set_id: int, host: Host) -> None:
@@ -239,8 +243,11 @@ class Inbox:
         return LOSS_OF_CAUSE[told[-1].cause](told[-1].text) if told else FirmwareLost("the module restarts")
 
 
-def _no_device(heard: int) -> NoDeviceFound:
-    """Nothing there spoke LaserLink; what that may mean."""
+def _no_device(heard: int, version: int) -> LaserLinkError:
+    """Nothing there spoke LaserLink as it is spoken here; what that may mean."""
+    if version:
+        spoken, ours = (f"{byte >> 4}.{byte & 0xF}" for byte in (version, VERSION))
+        return UnsupportedVersion(f"the module speaks LaserLink {spoken}, this is {ours}", version)
     if heard:
         hint = "Is the baud rate right? Add ?baud=RATE to the device."
         return NoDeviceFound(f"{heard} bytes came, and none of them were LaserLink's", hint)

@@ -140,6 +140,7 @@ def test_every_message_in_every_state_has_one_defined_answer(row: Row, state: S)
     rig = module_in(state)
     session = rig.host.connection.session or 0x77
     rig.module.connection.session = session
+    rig.module.connection.features = link.Features(7)
     rig.module.request_server._last_id = None
     message = _sample(row, rig)
     answers = rig.feed_module(rig.frame_to_module(message, session=session))

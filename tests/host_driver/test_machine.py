@@ -20,7 +20,7 @@ from laserlink.host_driver.power import PowerSource
 from laserlink.host_driver.table import TABLE, Input
 from laserlink.protocol import catalogue
 from laserlink.protocol.catalogue import Direction
-from laserlink.protocol.errors import ErrorCode, LocalProtocolError
+from laserlink.protocol.errors import ErrorCode, LocalProtocolError, MalformedPayload
 from laserlink.protocol.frame import Frame
 from laserlink.protocol.limits import EVENTS_PENDING
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
@@ -84,6 +84,7 @@ def test_every_message_in_every_state_has_one_defined_answer(state: S) -> None:
     for row in catalogue.ROWS:
         rig = host_in(state)
         session = rig.host.connection.session = rig.host.connection.session or 0x77
+        rig.host.connection.features = link.Features(7)
         beacon = row.message is link.Beacon
         lane = OPTICAL if row.carrier is catalogue.Carrier.IMAGE else SIDEBAND
         wire = rig.frame_to_module(row.message(), session=0 if beacon else session)
@@ -170,6 +171,38 @@ def test_no_device_after_three_seconds_and_nothing_was_sent(noise: bytes) -> Non
     told = [event for event in iter(host.next_event, None) if isinstance(event, NoDevice)]
     assert len(told) == 1 and host.state is S.FAULT and host.outputs.rail_ma == 0
     assert told[0].heard >= 59 * len(noise) and (told[0].heard > 0) == bool(noise)
+
+
+def test_module_of_another_major_version_is_told_by_its_version() -> None:
+    """Its beacon is intact, and not of a protocol that is spoken here: not greeted, and named."""
+    host = Host(Rig().lanes, Sessions())
+    host.on_input(Contact(True), 0)
+    host.on_deadline(100 * MS)
+    host.receive_data(SIDEBAND, bytes(Frame(catalogue.BEACON, 0, 0, 0, b"\x09", version=0x23)), 200 * MS)
+    assert host.data_to_send(SIDEBAND, 200 * MS) == b""
+    host.on_deadline(4 * SECOND)
+    told = [event for event in iter(host.next_event, None) if isinstance(event, NoDevice)]
+    assert told == [NoDevice(25, 0x23)]
+
+
+def test_feature_that_was_not_agreed_on_is_not_asked_for() -> None:
+    """A module without file reading is not asked to read: the caller is told at once."""
+    rig = host_in(S.READY)
+    rig.host.request(bulk.FileRead(), rig.now)
+    rig.host.connection.features = link.Features.RESEND
+    with pytest.raises(LocalProtocolError, match="FileRead"):
+        rig.host.request(bulk.FileRead(), rig.now)
+
+
+def test_answer_that_contradicts_itself_is_the_fault_of_its_request() -> None:
+    """Whoever asked learns what was wrong with the answer, and the module is told of its offence."""
+    rig = host_in(S.READY)
+    asked = rig.host.request(image.StreamConfigure(0, 2, 0, 8), rig.now)
+    drain(rig.host, rig.now)
+    reply = image.StreamConfigured(asked.request_id, 2, 4, 4, 1, 1, 1)
+    rig.feed_host(rig.frame_to_module(reply, session=rig.host.connection.session))
+    (told,) = [event for event in iter(rig.host.next_event, None) if isinstance(event, Unanswered)]
+    assert told.request == asked and isinstance(told.fault, MalformedPayload)
 
 
 def test_no_device_counts_only_what_it_heard_this_time() -> None:

@@ -291,6 +291,22 @@ def test_the_deadline_of_an_image_without_a_module_to_repair_it() -> None:
     assert done.done_ns - done.first_ns < 300 * MS and len(done.gaps) == 1
 
 
+def test_without_the_feature_nothing_is_asked_for_again() -> None:
+    """A module that does not resend is not asked to: what is missing stays missing, and is told."""
+    rig = ready()
+    rig.host.connection.features &= ~link.Features.RESEND
+    asked: list[bytes] = []
+
+    def watch(frame: bytes, number: int) -> list[bytes]:
+        asked.extend([frame] * is_type(frame, image.Resend))
+        return [frame]
+
+    rig.stepper.to_module[SIDEBAND].filter = EachFrame(watch)
+    hurt(rig, drop_if(lambda frame, number: chunk_number(frame) == 5))
+    (done,) = rig.capture(region=SMALL)
+    assert [(gap.offset, gap.reason) for gap in done.gaps] == [(5 * 4032, "missing")] and not asked
+
+
 def test_an_image_without_digests_is_not_called_true() -> None:
     """All pixels, and nobody can say that they are right: a gap for each strip, with that reason."""
     rig = ready()

@@ -20,7 +20,7 @@ from laserlink.protocol.messages.control import ControlGet
 from laserlink.protocol.messages.diagnostics import Echo, EchoReply, Log, Prbs31
 from laserlink.protocol.messages.image import ImageData, ImageGone
 from laserlink.protocol.messages.layout import Record
-from laserlink.protocol.messages.link import Beacon, Credit, Error, Hello, LaneOffer, Ping
+from laserlink.protocol.messages.link import Beacon, Credit, Error, Features, Hello, LaneOffer, Ping
 from laserlink.protocol.states import HostState, LaneDirection, LaneKind, LineCoding, ModuleState
 from laserlink.protocol.timers import GAP_NS, NS_PER_S
 
@@ -38,6 +38,7 @@ class End:
     def __init__(self, role: Role, lanes: tuple[LaneOffer, ...] = (SIDE, LASER)) -> None:
         self.connection = Connection(role, lanes)
         self.connection.open(SESSION, 1000)
+        self.connection.features = Features(7)
         self.connection.in_bytes_max = self.connection.out_bytes_max = 1024
         self.state: IntEnum = STATES[role]
         self.now = 0
@@ -206,6 +207,28 @@ def test_channels_of_the_table(row: Row) -> None:
         module.state = min(row.states)
         data = wire(row.type, row.message(), channel=channel)
         assert len(module.take(data)) == (channel in row.channel.value)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.feature], ids=lambda row: row.message.__name__)
+def test_a_feature_is_unknown_before_it_is_negotiated(row: Row) -> None:
+    """A message of a feature that hello did not agree on is of no known type, at either end."""
+    role = Role.HOST if row.direction is Direction.TO_HOST else Role.MODULE
+    kind = HostState if role is Role.HOST else ModuleState
+    for features, codes in (
+        (Features(7), []),
+        (Features(7) & ~row.feature, [ErrorCode.UNKNOWN_TYPE]),
+    ):
+        end = End(role)
+        end.state = min(state for state in row.states if isinstance(state, kind))
+        end.connection.features = features
+        taken = end.take(wire(row.type, row.message(), channel=min(row.channel.value)))
+        assert (len(taken), [error.code for error in end.errors()]) == (not codes, codes)
+
+
+def test_features_end_with_the_session(module: End) -> None:
+    """What one session agreed on does not hold in the next."""
+    module.connection.open(SESSION + 1, 0)
+    assert module.connection.features is Features.NONE
 
 
 def test_hello_is_never_long(module: End) -> None:

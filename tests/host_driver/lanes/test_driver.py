@@ -4,23 +4,26 @@ end.
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
-from dataclasses import dataclass, field
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
-from rig import Sessions, one_lane
+from rig import TWO_LANES, Sessions, one_lane
 from served import wait_until
 
+from laserlink.cext.ring import Ring
 from laserlink.firmware_model.machine import Module
 from laserlink.firmware_model.profile import load_profile
 from laserlink.firmware_model.serve.shell import Shell
-from laserlink.host_driver.actions import Answered, Lost, StateChanged
+from laserlink.host_driver.actions import Answered, Lost, StateChanged, Unanswered
 from laserlink.host_driver.lanes.driver import Crashed, Driver
-from laserlink.host_driver.lanes.port import in_process_pair
+from laserlink.host_driver.lanes.port import Port, in_process_pair
 from laserlink.host_driver.lanes.url import Lanes
 from laserlink.host_driver.machine import Host
-from laserlink.protocol.errors import LocalProtocolError, UnknownMode
-from laserlink.protocol.messages.diagnostics import Echo
+from laserlink.protocol.errors import LinkTimeout, LocalProtocolError, MalformedPayload, UnknownMode
+from laserlink.protocol.messages.diagnostics import Echo, EchoReply
 from laserlink.protocol.messages.image import StreamConfigure
 from laserlink.protocol.messages.link import Counters, CountersRead
 from laserlink.protocol.states import HostState, LossCause
@@ -165,3 +168,57 @@ def test_failure_on_the_thread_is_told_and_ends_the_wait(both: Both) -> None:
         both.driver.request(Echo(data=b"x")).result(20)
     assert isinstance(taken[-1], Crashed)
     assert both.driver.gone
+
+
+class Trickle:
+    """A port that takes five bytes at a time, as a full buffer may."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    def write(self, data: memoryview) -> int:
+        """As of a port: how many bytes it took."""
+        return self._port.write(data[:5])
+
+
+def test_what_a_port_does_not_take_at_once_follows(both: Both) -> None:
+    """Frames go out whole, whatever part of them a write takes: requests are answered, with nothing bad."""
+    both.driver._lanes = replace(both.driver._lanes, port=Trickle(both.driver._lanes.port))
+    for size in (0, 3, 40):
+        reply = both.driver.request(Echo(data=bytes(size))).result(20)
+        assert isinstance(reply, EchoReply) and len(reply.data) == size
+    assert not both.shell.module.connection.counters.bad
+
+
+def test_request_that_was_never_answered_ends_by_its_fault(both: Both) -> None:
+    """The future of a request has what was wrong with the answer; without one, that there was none."""
+    for fault, kind in ((MalformedPayload("no answer to this"), MalformedPayload), (None, LinkTimeout)):
+        told = Unanswered(Echo(request_id=77), fault)
+        waiting: Future[Any] = Future()
+
+        both.driver._waiting[77] = waiting
+        both.driver.call(lambda host, now, told=told: host.tell(told)).result(20)  # type: ignore[misc]
+        with pytest.raises(kind):
+            waiting.result(20)
+
+
+def test_light_that_came_before_the_port_ended_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the port closes, what the ring still holds belongs to the session that ends: it is read."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    ours, theirs = in_process_pair()
+    host = Host(TWO_LANES, Sessions())
+    with Ring.create("left", 1 << 14) as producer:
+        consumer = Ring.open("left")
+        producer.space()[:3000] = bytes(3000)
+        producer.commit(3000)
+        theirs.close()
+        driver = Driver(host, Lanes(ours, consumer, TWO_LANES), lambda events, host: None)
+        wait_until(lambda: driver.gone, "the port's end is seen")
+        wait_until(lambda: host.connection.counters.bytes_received == 3000, "the ring is read")
+        driver.close()
+        producer.unlink()

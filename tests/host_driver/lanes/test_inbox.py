@@ -22,6 +22,8 @@ from laserlink.protocol.errors import (
     MalformedPayload,
     ModuleDetached,
     PowerLost,
+    ProtocolLost,
+    UnsupportedVersion,
 )
 from laserlink.protocol.image_layout import ImageLayout
 from laserlink.protocol.limits import FRAME_BYTES_MAX
@@ -94,6 +96,10 @@ def test_final_loss_and_failures_end_every_wait() -> None:
     final.take([Lost(LossCause.POWER, "shorted", True)], HOST)
     silent = attached()
     silent.take([NoDevice(12)], HOST)
+    newer = attached()
+    newer.take([NoDevice(24, 0x21)], HOST)
+    offended = Inbox()
+    offended.take([Lost(LossCause.PROTOCOL, "a descriptor of 9999999 bytes", False)], HOST)
     crashed = attached()
     crashed.take([Crashed(OSError("the disk is full"))], HOST)
     failed = attached()
@@ -102,11 +108,20 @@ def test_final_loss_and_failures_end_every_wait() -> None:
     for inbox, kind, text in (
         (final, PowerLost, "shorted"),
         (silent, NoDeviceFound, "12 bytes came"),
+        (newer, UnsupportedVersion, r"speaks LaserLink 2\.1, this is 1\.0"),
+        (offended, ProtocolLost, "9999999 bytes"),
         (crashed, OSError, "disk is full"),
         (failed, ValueError, "closed"),
     ):
         with pytest.raises(kind, match=text):
             inbox.wait(lambda inbox: False, 5, "never")
+
+
+def test_offence_of_an_attached_module_is_repaired_and_told() -> None:
+    """Once a module is ready, one bad message ends nothing."""
+    inbox = attached()
+    inbox.take([Lost(LossCause.PROTOCOL, "a malformed event", False)], HOST)
+    assert inbox.failure is None and inbox.ready and len(inbox.losses) == 1
 
 
 def test_wait_that_takes_too_long_names_the_last_loss() -> None:
