@@ -131,10 +131,15 @@ class Actions:
     # --- telling ---
 
     def tell(self, event: object) -> None:
-        """Queue an event for the caller; one who never takes any is a bug, told before memory is gone."""
-        if len(self.events) >= EVENTS_PENDING:
-            self.events.popleft()
-        self.events.append(event)
+        """Queue an event for the caller.
+
+        A flood of them is cut: what the module told is counted then, and dropped. What is bounded by itself,
+        images above all, is never.
+        """
+        if len(self.events) >= EVENTS_PENDING and isinstance(event, (ModuleEvent, Lost)):
+            self.connection.counters.events_untold += 1
+        else:
+            self.events.append(event)
 
     def lose(self, cause: LossCause, text: str, *, final: bool = False) -> None:
         self.tell(Lost(cause, text, final))
@@ -393,11 +398,10 @@ class Actions:
         )
 
     def do_train_again(self, message: object) -> None:
-        """Dark, or not seated: try again, up to three times until the watchdog ends it."""
-        if self.training.attempts >= TRAININGS_MAX:
+        """Dark, or not seated: try again until the watchdog ends it. The third time it is told, once."""
+        if self.training.attempts == TRAININGS_MAX:
             seated = self.seating is not Seating.NOT_SEATED
             self.lose(LossCause.OPTICAL, "the laser is not seen" if seated else "the module is not seated")
-            self.training.attempts = 0
         self._request_training()
 
     def do_lose_light(self, event: object) -> None:

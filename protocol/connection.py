@@ -74,6 +74,7 @@ class Counters:
     frames_stale: int = 0
     frames_unsent: int = 0
     errors_unsent: int = 0
+    events_untold: int = 0
     bytes_received: int = 0
     bytes_sent: int = 0
     bad: Counter[str] = field(default_factory=Counter)

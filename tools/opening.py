@@ -12,8 +12,11 @@ from laserlink.tools.session import CommandError, Session
 
 
 @contextmanager
-def open_camera(session: Session, url: str) -> Iterator[Camera]:
-    """An attached camera; --timeout bounds the attach, --trace gets every event, -v shows losses."""
+def open_camera(session: Session, url: str, doing: str = "") -> Iterator[Camera]:
+    """An attached camera; `doing` is shown meanwhile.
+
+    --timeout bounds the attach, --trace gets every event, -v shows losses.
+    """
     with ExitStack() as stack:
         trace = stack.enter_context(_open_trace(session.trace)) if session.trace else None
 
@@ -23,7 +26,7 @@ def open_camera(session: Session, url: str) -> Iterator[Camera]:
             if session.verbose and isinstance(event, Lost):
                 session.notes.print(f"lost ({event.cause.name.lower()}): {event.text}")
 
-        with session.working(f"attaching to {url.partition('?')[0]}"):
+        with session.working(doing or f"attaching to {url.partition('?')[0]}"):
             camera = stack.enter_context(
                 Camera(url, timeout=session.timeout or ATTACH_SECONDS, on_event=on_event)
             )

@@ -26,5 +26,5 @@ def open_ring(name: str) -> RingConsumer:
         except RingError as error:
             if time.monotonic() > end:
                 hint = "Is the module still being served? Its URL is printed when it starts."
-                raise NoDeviceFound(f"the ring {name} cannot be opened: {error}", hint) from None
+                raise NoDeviceFound(str(error), hint) from None
         time.sleep(RETRY_SECONDS)

@@ -6,7 +6,7 @@ import pytest
 from rig import MS, OPTICAL, SIDEBAND, EachFrame, Rig, drain, drop_if, host_in, is_type
 from rig import S as SECOND
 
-from laserlink.host_driver.actions import LIGHT_REPEAT_NS, Identity, Lost
+from laserlink.host_driver.actions import LIGHT_REPEAT_NS, Identity, Lost, ModuleEvent, StateChanged
 from laserlink.host_driver.machine import Light
 from laserlink.protocol.errors import LimitExceeded, MalformedPayload
 from laserlink.protocol.limits import EVENTS_PENDING
@@ -147,12 +147,15 @@ def test_the_modules_clock_is_known() -> None:
 
 
 def test_events_that_nobody_takes_are_bounded() -> None:
-    """The oldest go; memory does not."""
+    """A flood of what the module tells is cut and counted; what is bounded by itself is never dropped."""
     host = host_in(HostState.READY).host
     for number in range(EVENTS_PENDING + 10):
-        host.tell(number)
+        host.tell(ModuleEvent(diagnostics.Log(text=str(number))))
+    changed = StateChanged(HostState.ABSENT, 7)
+    host.tell(changed)
     events = list(iter(host.next_event, None))
-    assert len(events) == EVENTS_PENDING and events[-1] == EVENTS_PENDING + 9
+    assert len(events) == EVENTS_PENDING + 1 and events[-1] == changed
+    assert host.connection.counters.events_untold == 10
 
 
 def test_an_event_is_taken_once_in_order_and_acknowledged_every_time() -> None:

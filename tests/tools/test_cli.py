@@ -9,7 +9,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -18,7 +17,6 @@ from served import COMMAND, WAIT_SECONDS, entries, is_running, laserlink, progra
 
 from laserlink.tools.cli import COMMANDS, OPEN_A_MODULE, cli, run
 
-HELP_SECONDS = 0.5
 HEAVY = ("numpy", "construct", "serial", "tifffile", "PIL", "laserlink.host_driver")
 
 
@@ -29,19 +27,12 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_help_is_quick_and_lists_every_command() -> None:
-    """--help shows each command with its line, in half a second at the third try at the latest."""
-    seconds = []
-    for _ in range(3):
-        began = time.monotonic()
-        result = laserlink("--help")
-        seconds.append(time.monotonic() - began)
-        if seconds[-1] < HELP_SECONDS:
-            break
+def test_help_lists_every_command() -> None:
+    """--help shows each command with its line."""
+    result = laserlink("--help")
     assert result.returncode == 0
     for name in COMMANDS:
         assert f" {name} " in result.stdout
-    assert min(seconds) < HELP_SECONDS
 
 
 def test_help_loads_no_library_of_cameras() -> None:

@@ -67,8 +67,8 @@ def _tour(
 ) -> dict[str, Any]:
     query = {"prepare": "default", "sha256": "yes"} | ({"scene": scene} if scene else {})
     began = time.monotonic()
-    session.notes.print("rendering the scene and starting the module")
-    with open_camera(session, f"sim:{profile}?{urlencode(query)}") as camera:
+    url = f"sim:{profile}?{urlencode(query)}"
+    with open_camera(session, url, "rendering the scene and starting the module") as camera:
         with session.working("taking the first picture"):
             shot = camera.capture(session.timeout)
         facts = _facts(camera, shot)

@@ -126,7 +126,7 @@ def _facts(document: dict[str, Any]) -> Table:
         "seating", f"{document['seating']} ({training['bit_errors']} wrong of {training['bits']:,} bits)"
     )
     for lane in document["lanes"]:
-        rate = f"{lane['rate_bps'] / 1e6:,g} Mb/s" if lane["rate_bps"] else "no rate"
+        rate = _rate(lane["rate_bps"]) if lane["rate_bps"] else "no rate"
         table.add_row(f"{lane['kind']} lane", rate)
     table.add_row(
         "max_frame", f"{limits['to_host_bytes_max']} bytes to host, {limits['to_module_bytes_max']} to module"
@@ -170,3 +170,7 @@ def _controls(document: dict[str, Any]) -> Table:
         value = f"{control['value']:,.10g}"
         table.add_row(escape(control["name"]), value, bounds, escape(control["unit"]))
     return table
+
+
+def _rate(bps: int) -> str:
+    return f"{bps / 1e9:g} Gb/s" if bps >= 1e9 else f"{bps / 1e6:g} Mb/s"
