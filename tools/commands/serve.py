@@ -7,7 +7,6 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait
 from pathlib import Path
 
@@ -18,10 +17,10 @@ from laserlink.firmware_model.serve.link import sweep_links
 from laserlink.firmware_model.serve.sensor import Exposed
 from laserlink.firmware_model.serve.shell import PulledOff, Shell, SnappedOn
 from laserlink.tools.session import CommandError, Exit, Session
+from laserlink.tools.signals import END_SIGNALS, handled
 from laserlink.tools.virtual import VirtualOptions, build_shell, default_exposure
 
-# Windows has neither the third of these nor the one that pulls the module off.
-END_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+# Windows has no such signal.
 PULL_SIGNALS = [signal.SIGUSR1] if sys.platform != "win32" else []
 # While an image is rendered ahead, this is how often we look whether we shall end.
 LOOK_SECONDS = 0.05
@@ -71,7 +70,7 @@ def command(
         sweep()
         sweep_links()
     ending = _Ending()
-    with _handled(END_SIGNALS, ending):
+    with handled(END_SIGNALS, ending):
         if until_eof:
             threading.Thread(target=_end_at_eof, daemon=True).start()
         _build_and_serve(session, options, prepare, ending)
@@ -90,17 +89,6 @@ class _Ending:
             self.shell.stop()
 
 
-@contextlib.contextmanager
-def _handled(numbers: Sequence[int], act: Callable[[], None]) -> Iterator[None]:
-    """Signals are ours for as long as there is something to clean up."""
-    before = {number: signal.signal(number, lambda *_: act()) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _build_and_serve(session: Session, options: VirtualOptions, prepare: str | None, ending: _Ending) -> None:
     shell, ring_query = build_shell(options, secrets.randbits(32), lambda event: teller(event))
     teller = _Teller(session, ring_query)
@@ -110,7 +98,7 @@ def _build_and_serve(session: Session, options: VirtualOptions, prepare: str | N
     try:
         if prepare is not None:
             _prepare(shell, prepare, ending)
-        with _handled(PULL_SIGNALS, shell.toggle_contact):
+        with handled(PULL_SIGNALS, shell.toggle_contact):
             teller.serving(shell.port.name)
             shell.run()
         if shell.port.gone:
