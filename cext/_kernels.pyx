@@ -7,6 +7,7 @@ import copy
 import numpy
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 
@@ -14,19 +15,15 @@ cdef extern from "images.h":
     enum:
         LL_PREFIX_BYTES
         LL_VARIANT_COUNT
+        LL_PAST_CACHES_BYTES
     ctypedef struct ll_raw_width:
         uint8_t bits, group_pixels, group_bytes
-    ctypedef void ll_unpack_function(const uint8_t *, uint16_t *, size_t) noexcept nogil
-    ctypedef uint16_t ll_pack_function(const uint16_t *, uint8_t *, size_t) noexcept nogil
     ctypedef struct ll_variant:
         const char *name
-        void (*digest)(uint64_t *, const uint8_t *, size_t, uint64_t) noexcept nogil
-        ll_unpack_function *unpack[5]
-        ll_pack_function *pack[5]
     ctypedef struct ll_slot:
         uint32_t image_id, chunk_bytes, last_sequence
         uint8_t channel
-        int row
+        int row, past_caches
         uint64_t coded_bytes, strip_bytes, frames, duplicates
         uint16_t *picture
         uint8_t *present
@@ -42,6 +39,9 @@ cdef extern from "images.h":
     void ll_use(int row)
     void ll_start()
     uint32_t ll_crc32(const uint8_t *data, size_t size, uint32_t crc) nogil
+    void ll_digest(uint64_t *sums, const uint8_t *data, size_t size, uint64_t index) nogil
+    void ll_unpack(int row, const uint8_t *packed, uint16_t *pixels, size_t groups) nogil
+    uint16_t ll_pack(int row, const uint16_t *pixels, uint8_t *packed, size_t groups) nogil
     int ll_slot_fits(const ll_slot *slot, uint64_t offset, uint64_t size)
     int ll_slot_place(ll_slot *slot, uint64_t offset, const uint8_t *chunk, size_t size) nogil
     size_t ll_receive_images(const uint8_t *data, size_t size, uint32_t session, uint32_t length_max,
@@ -93,17 +93,23 @@ cdef int _raw_row(int bits) except -1:
     return row
 
 
+cdef uint32_t _crc32(const void *data, size_t size, uint32_t value):
+    if size < GIL_BYTES:
+        return ll_crc32(<const uint8_t *>data, size, value)
+    with nogil:
+        value = ll_crc32(<const uint8_t *>data, size, value)
+    return value
+
+
 def crc32(data, crc=0):
     """As laserlink.protocol.crc.crc32."""
     cdef Py_buffer view
     cdef uint32_t value = crc & 0xFFFFFFFF
+    if type(data) is bytes:  # the usual case; asking for a buffer takes as long as the CRC of a header
+        return _crc32(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), value)
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
-        if view.len < GIL_BYTES:
-            return ll_crc32(<const uint8_t *>view.buf, view.len, value)
-        with nogil:
-            value = ll_crc32(<const uint8_t *>view.buf, view.len, value)
-        return value
+        return _crc32(view.buf, view.len, value)
     finally:
         PyBuffer_Release(&view)
 
@@ -127,7 +133,7 @@ def unpack(packed, int bits, out=None):
             raise ValueError(f"out has {pixels.shape[0]} pixels, the data {count}")
         if groups > 0:
             with nogil:
-                ll_kernels.unpack[row](<const uint8_t *>view.buf, &pixels[0], groups)
+                ll_unpack(row, <const uint8_t *>view.buf, &pixels[0], groups)
         return out
     finally:
         PyBuffer_Release(&view)
@@ -149,7 +155,7 @@ def pack(const uint16_t[::1] pixels not None, int bits, out=None):
         raise ValueError(f"out has {packed.shape[0]} bytes, not {groups * ll_raw_widths[row].group_bytes}")
     if groups > 0:
         with nogil:
-            every = ll_kernels.pack[row](&pixels[0], &packed[0], groups)
+            every = ll_pack(row, &pixels[0], &packed[0], groups)
     if every >> bits:
         raise ValueError(f"a pixel is above the range of RAW{bits}")
     return out
@@ -167,7 +173,7 @@ def add(uint64_t[::1] sums not None, data, offset):
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
         with nogil:
-            ll_kernels.digest(&sums[0], <const uint8_t *>view.buf, view.len, index)
+            ll_digest(&sums[0], <const uint8_t *>view.buf, view.len, index)
     finally:
         PyBuffer_Release(&view)
 
@@ -214,6 +220,7 @@ cdef class Slot:
             raise ValueError(f"sums has not the shape ({strips}, 2)")
         self.picture, self.present, self.sums = picture, present, sums
         self.slot.picture = &self._pixels[0]
+        self.slot.past_caches = <size_t>self._pixels.shape[0] * 2 >= LL_PAST_CACHES_BYTES
         self.slot.present = &self._present[0]
         self.slot.sums = &self._sums[0, 0]
 

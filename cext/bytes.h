@@ -37,4 +37,14 @@ static inline void ll_write64(uint8_t *at, uint64_t value)
     ll_write32(at, (uint32_t)value);
     ll_write32(at + 4, (uint32_t)(value >> 32));
 }
+
+/* Asks for a line of the cache in advance; a compiler without the means need not. */
+static inline void ll_prefetch(const uint8_t *at)
+{
+#ifdef __GNUC__
+    __builtin_prefetch(at);
+#else
+    (void)at;
+#endif
+}
 #endif

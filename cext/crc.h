@@ -8,13 +8,25 @@
 
 static uint32_t ll_crc_table[16][256];
 
-/* x^n mod P, in the reflected order (x^0 is the top bit). */
-static inline uint32_t ll_crc_power(unsigned n)
+/* Something else to be done a step at a time while a CRC runs: the two wait for different things. A kernel
+ * calls `step` after about every 512 bytes, or never; the caller finishes what is left. */
+typedef struct ll_work {
+    void (*step)(struct ll_work *);
+} ll_work;
+
+enum { LL_WORK_BYTES = 512 };
+
+/* How many of `steps` steps a kernel makes before it turns to the work. */
+static inline size_t ll_steps_until_work(size_t steps, size_t step_bytes, const ll_work *work)
 {
-    uint32_t value = 0x80000000u;
-    while (n-- > 0)
-        value = (value >> 1) ^ (LL_CRC_POLY_REFLECTED & (0u - (value & 1)));
-    return value;
+    size_t some = LL_WORK_BYTES / step_bytes;
+    return work && some < steps ? some : steps;
+}
+
+/* One step of long division: the value times x, mod P, in the reflected order (x^0 is the top bit). */
+static inline uint32_t ll_crc_times_x(uint32_t value)
+{
+    return (value >> 1) ^ (LL_CRC_POLY_REFLECTED & (0u - (value & 1)));
 }
 
 static void ll_crc_build_tables(void)
@@ -22,7 +34,7 @@ static void ll_crc_build_tables(void)
     for (unsigned byte = 0; byte < 256; byte++) {
         uint32_t value = byte;
         for (int bit = 0; bit < 8; bit++)
-            value = (value >> 1) ^ (LL_CRC_POLY_REFLECTED & (0u - (value & 1)));
+            value = ll_crc_times_x(value);
         ll_crc_table[0][byte] = value;
     }
     for (int row = 1; row < 16; row++)
@@ -40,8 +52,9 @@ static inline uint32_t ll_crc_word(uint32_t word, int after)
 }
 
 /* Slice-by-16 (Kounavis and Berry, 2005). */
-static uint32_t ll_crc_plain(uint32_t crc, const uint8_t *data, size_t size)
+static uint32_t ll_crc_plain(uint32_t crc, const uint8_t *data, size_t size, ll_work *work)
 {
+    (void)work;
     for (; size >= 16; size -= 16, data += 16)
         crc = ll_crc_word(ll_read32(data) ^ crc, 12) ^ ll_crc_word(ll_read32(data + 4), 8) ^
               ll_crc_word(ll_read32(data + 8), 4) ^ ll_crc_word(ll_read32(data + 12), 0);

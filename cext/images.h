@@ -17,7 +17,8 @@ enum {
 typedef struct {
     uint32_t image_id, chunk_bytes, last_sequence;
     uint8_t channel;
-    int row; /* of ll_raw_widths */
+    int row;         /* of ll_raw_widths */
+    int past_caches; /* the picture is larger than what a cache should hold */
     uint64_t coded_bytes, strip_bytes, frames, duplicates;
     uint16_t *picture;
     uint8_t *present;
@@ -33,20 +34,100 @@ static inline int ll_slot_fits(const ll_slot *slot, uint64_t offset, uint64_t si
     return size == (left < slot->chunk_bytes ? left : slot->chunk_bytes);
 }
 
-/* Unpacks and sums a chunk that fits. Returns whether it is new. */
-static int ll_slot_place(ll_slot *slot, uint64_t offset, const uint8_t *chunk, size_t size)
+/* What is done with a chunk besides its check, a step at a time: its digest is summed while its own check
+ * runs, and its pixels are unpacked while the next frame is checked. Checks wait for the multiplier, stores
+ * that stream for the memory; one after the other, they would wait for both. */
+typedef struct {
+    ll_work work; /* the first member: ll_chunk_step is called with it */
+    const uint8_t *unsummed;
+    size_t unsummed_bytes;
+    uint64_t index; /* of the first word that is not summed */
+    ll_sums sums;
+    const uint8_t *packed;
+    uint16_t *pixels;
+    size_t groups_left, groups_step;
+    int row, past_caches;
+} ll_chunk;
+
+static void ll_chunk_sum(ll_chunk *chunk, size_t size)
+{
+    ll_kernels->digest(&chunk->sums, chunk->unsummed, size, chunk->index);
+    chunk->unsummed += size;
+    chunk->unsummed_bytes -= size;
+    chunk->index += size / 8;
+}
+
+static void ll_chunk_unpack(ll_chunk *chunk, size_t groups)
+{
+    const ll_raw_width *width = &ll_raw_widths[chunk->row];
+    ll_kernels->unpack[chunk->row](chunk->packed, chunk->pixels, groups, chunk->past_caches);
+    chunk->packed += groups * width->group_bytes;
+    chunk->pixels += groups * width->group_pixels;
+    chunk->groups_left -= groups;
+}
+
+static void ll_chunk_step(ll_work *work)
+{
+    ll_chunk *chunk = (ll_chunk *)work;
+    if (chunk->unsummed_bytes >= LL_WORK_BYTES)
+        ll_chunk_sum(chunk, LL_WORK_BYTES);
+    if (chunk->groups_left >= chunk->groups_step && chunk->groups_left > 0)
+        ll_chunk_unpack(chunk, chunk->groups_step);
+}
+
+/* Ends what the steps have begun. */
+static void ll_chunk_finish(ll_chunk *chunk)
+{
+    if (chunk->unsummed_bytes > 0)
+        ll_chunk_sum(chunk, chunk->unsummed_bytes);
+    if (chunk->groups_left > 0)
+        ll_chunk_unpack(chunk, chunk->groups_left);
+}
+
+static inline int ll_slot_has(const ll_slot *slot, uint64_t offset)
+{
+    return slot->present[offset / slot->chunk_bytes];
+}
+
+static void ll_chunk_sum_later(ll_chunk *chunk, uint64_t offset, const uint8_t *packed, size_t size)
+{
+    memset(&chunk->sums, 0, sizeof chunk->sums);
+    chunk->unsummed = packed;
+    chunk->unsummed_bytes = size;
+    chunk->index = offset / 8;
+}
+
+/* Takes a chunk that is new, good and summed: its pixels are there after ll_chunk_finish. */
+static void ll_chunk_accept(ll_chunk *chunk, ll_slot *slot, uint64_t offset, const uint8_t *packed,
+                            size_t size)
 {
     const ll_raw_width *width = &ll_raw_widths[slot->row];
-    uint8_t *present = &slot->present[offset / slot->chunk_bytes];
-    if (*present) {
+    ll_digest_total(&slot->sums[2 * (offset / slot->strip_bytes)], &chunk->sums);
+    chunk->row = slot->row;
+    chunk->past_caches = slot->past_caches;
+    chunk->packed = packed;
+    chunk->pixels = slot->picture + offset / width->group_bytes * width->group_pixels;
+    chunk->groups_left = size / width->group_bytes;
+    /* Whole vectors, and about as many steps as the next check has. */
+    size_t pixels = chunk->groups_left * width->group_pixels, steps = size / LL_WORK_BYTES + 1;
+    chunk->groups_step = (pixels / steps / 32 + 1) * (32 / width->group_pixels);
+    slot->present[offset / slot->chunk_bytes] = 1;
+    slot->frames++;
+}
+
+/* Unpacks and sums a chunk that fits. Returns whether it is new. */
+static int ll_slot_place(ll_slot *slot, uint64_t offset, const uint8_t *packed, size_t size)
+{
+    ll_chunk chunk = {.work = {ll_chunk_step}};
+    if (ll_slot_has(slot, offset)) {
         slot->duplicates++;
         return 0;
     }
-    ll_kernels->digest(&slot->sums[2 * (offset / slot->strip_bytes)], chunk, size, offset / 8);
-    ll_kernels->unpack[slot->row](chunk, slot->picture + offset / width->group_bytes * width->group_pixels,
-                                  size / width->group_bytes);
-    *present = 1;
-    slot->frames++;
+    ll_chunk_sum_later(&chunk, offset, packed, size);
+    ll_chunk_finish(&chunk);
+    ll_chunk_accept(&chunk, slot, offset, packed, size);
+    ll_chunk_finish(&chunk);
+    ll_stream_fence();
     return 1;
 }
 
@@ -93,28 +174,49 @@ static size_t ll_find_slot(ll_slot *const *slots, size_t slot_count, size_t firs
     return slot_count;
 }
 
+/* Takes the payload of a frame whose header holds, if its check holds too. `chunk` may still have pixels of
+ * the frame before, which are unpacked on the way. Returns whether it was taken. */
+static int ll_receive_chunk(ll_chunk *chunk, ll_slot *slot, const ll_image_header *header,
+                            const uint8_t *payload)
+{
+    const uint8_t *packed = payload + LL_PREFIX_BYTES;
+    size_t size = header->length - LL_PREFIX_BYTES;
+    if (!ll_slot_fits(slot, header->offset, size))
+        return 0;
+    int is_new = !ll_slot_has(slot, header->offset);
+    if (is_new)
+        ll_chunk_sum_later(chunk, header->offset, packed, size);
+    uint32_t check = ~ll_kernels->crc(~header->header_check, payload, header->length, &chunk->work);
+    ll_chunk_finish(chunk);
+    if (check != ll_read32(payload + header->length))
+        return 0;
+    if (is_new)
+        ll_chunk_accept(chunk, slot, header->offset, packed, size);
+    else
+        slot->duplicates++;
+    slot->last_sequence = header->sequence;
+    return 1;
+}
+
 /* Takes whole good image frames of the open slots from the start of `data`. Returns the bytes taken. */
 static size_t ll_receive_images(const uint8_t *data, size_t size, uint32_t session, uint32_t length_max,
                                 ll_slot *const *slots, size_t slot_count)
 {
     ll_image_header header;
+    ll_chunk chunk = {.work = {ll_chunk_step}};
     size_t taken = 0, found = 0;
     while (size - taken >= LL_HEADER_BYTES + LL_PREFIX_BYTES + LL_CHECK_BYTES) {
-        const uint8_t *payload = data + taken + LL_HEADER_BYTES;
         if (!ll_read_image_header(data + taken, length_max, &header) || header.session != session)
             break;
         size_t frame_size = (size_t)LL_HEADER_BYTES + header.length + LL_CHECK_BYTES;
         found = ll_find_slot(slots, slot_count, found, &header);
-        if (frame_size > size - taken || found == slot_count)
+        if (frame_size > size - taken || found == slot_count ||
+            !ll_receive_chunk(&chunk, slots[found], &header, data + taken + LL_HEADER_BYTES))
             break;
-        size_t chunk_size = header.length - LL_PREFIX_BYTES;
-        if (!ll_slot_fits(slots[found], header.offset, chunk_size) ||
-            ll_crc32(payload, header.length, header.header_check) != ll_read32(payload + header.length))
-            break;
-        ll_slot_place(slots[found], header.offset, payload + LL_PREFIX_BYTES, chunk_size);
-        slots[found]->last_sequence = header.sequence;
         taken += frame_size;
     }
+    ll_chunk_finish(&chunk);
+    ll_stream_fence(); /* once for all chunks: each would wait for memory */
     return taken;
 }
 
@@ -124,9 +226,24 @@ typedef struct {
     uint8_t channel;
 } ll_image_source;
 
-static void ll_write_image_frame(uint8_t *out, const ll_image_source *source, uint64_t chunk_index,
-                                 const uint8_t *chunk, uint32_t chunk_size)
+/* Fetches the next chunk while this one's check runs: the processor's own prefetch ends with each page. */
+typedef struct {
+    ll_work work; /* the first member: ll_fetch_step is called with it */
+    const uint8_t *at, *end;
+} ll_fetch;
+
+static void ll_fetch_step(ll_work *work)
 {
+    ll_fetch *fetch = (ll_fetch *)work;
+    for (int line = 0; line < LL_WORK_BYTES / 64 + 1 && fetch->at < fetch->end; line++, fetch->at += 64)
+        ll_prefetch(fetch->at);
+}
+
+/* Writes the frame of a chunk. `end` is that of the image. */
+static void ll_write_image_frame(uint8_t *out, const ll_image_source *source, uint64_t chunk_index,
+                                 const uint8_t *chunk, uint32_t chunk_size, const uint8_t *end)
+{
+    ll_fetch fetch = {{ll_fetch_step}, chunk + chunk_size, end};
     uint32_t length = LL_PREFIX_BYTES + chunk_size;
     uint8_t *payload = out + LL_HEADER_BYTES;
     out[0] = 0xEB;
@@ -143,7 +260,7 @@ static void ll_write_image_frame(uint8_t *out, const ll_image_source *source, ui
     ll_write32(payload, source->image_id);
     ll_write64(payload + 4, chunk_index * source->chunk_bytes);
     memcpy(payload + LL_PREFIX_BYTES, chunk, chunk_size);
-    ll_write32(payload + length, ll_crc32(payload, length, check));
+    ll_write32(payload + length, ~ll_kernels->crc(~check, payload, length, &fetch.work));
 }
 
 /* Writes frames for chunks `index` to `end` - 1 while they fit. The caller checks that all of them lie
@@ -158,7 +275,7 @@ static uint64_t ll_frame_images(uint8_t *out, size_t size, const uint8_t *packed
         size_t frame_size = (size_t)LL_HEADER_BYTES + LL_PREFIX_BYTES + chunk_size + LL_CHECK_BYTES;
         if (frame_size > size)
             break;
-        ll_write_image_frame(out, source, index, packed + offset, chunk_size);
+        ll_write_image_frame(out, source, index, packed + offset, chunk_size, packed + packed_size);
         out += frame_size;
         size -= frame_size;
     }

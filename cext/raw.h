@@ -16,7 +16,9 @@ static const ll_raw_width ll_raw_widths[LL_RAW_ROWS] = {
     {8, 1, 1}, {10, 4, 5}, {12, 2, 3}, {14, 4, 7}, {16, 1, 2},
 };
 
-typedef void ll_unpack_function(const uint8_t *packed, uint16_t *pixels, size_t groups);
+/* `past_caches`: the pixels belong to a picture that no cache holds, so that a variant which has streaming
+ * stores writes memory without reading it first. The caller ends with ll_stream_fence. */
+typedef void ll_unpack_function(const uint8_t *packed, uint16_t *pixels, size_t groups, int past_caches);
 typedef uint16_t ll_pack_function(const uint16_t *pixels, uint8_t *packed, size_t groups);
 
 /* The row of a width, or -1. */
@@ -25,29 +27,33 @@ static inline int ll_raw_row(int bits)
     return bits >= 8 && bits <= 16 && bits % 2 == 0 ? (bits - 8) / 2 : -1;
 }
 
-static void ll_unpack8_plain(const uint8_t *packed, uint16_t *pixels, size_t groups)
+static void ll_unpack8_plain(const uint8_t *packed, uint16_t *pixels, size_t groups, int past_caches)
 {
+    (void)past_caches;
     for (size_t i = 0; i < groups; i++)
         pixels[i] = packed[i];
 }
 
-static void ll_unpack10_plain(const uint8_t *packed, uint16_t *pixels, size_t groups)
+static void ll_unpack10_plain(const uint8_t *packed, uint16_t *pixels, size_t groups, int past_caches)
 {
+    (void)past_caches;
     for (; groups > 0; groups--, packed += 5, pixels += 4)
         for (int i = 0; i < 4; i++)
             pixels[i] = (uint16_t)(packed[i] << 2 | (packed[4] >> (2 * i) & 0x03));
 }
 
-static void ll_unpack12_plain(const uint8_t *packed, uint16_t *pixels, size_t groups)
+static void ll_unpack12_plain(const uint8_t *packed, uint16_t *pixels, size_t groups, int past_caches)
 {
+    (void)past_caches;
     for (; groups > 0; groups--, packed += 3, pixels += 2) {
         pixels[0] = (uint16_t)(packed[0] << 4 | (packed[2] & 0x0F));
         pixels[1] = (uint16_t)(packed[1] << 4 | packed[2] >> 4);
     }
 }
 
-static void ll_unpack14_plain(const uint8_t *packed, uint16_t *pixels, size_t groups)
+static void ll_unpack14_plain(const uint8_t *packed, uint16_t *pixels, size_t groups, int past_caches)
 {
+    (void)past_caches;
     for (; groups > 0; groups--, packed += 7, pixels += 4) {
         uint32_t low = (uint32_t)packed[4] | (uint32_t)packed[5] << 8 | (uint32_t)packed[6] << 16;
         for (int i = 0; i < 4; i++)
@@ -55,8 +61,9 @@ static void ll_unpack14_plain(const uint8_t *packed, uint16_t *pixels, size_t gr
     }
 }
 
-static void ll_unpack16_plain(const uint8_t *packed, uint16_t *pixels, size_t groups)
+static void ll_unpack16_plain(const uint8_t *packed, uint16_t *pixels, size_t groups, int past_caches)
 {
+    (void)past_caches;
     for (size_t i = 0; i < groups; i++)
         pixels[i] = ll_read16(packed + 2 * i);
 }

@@ -51,7 +51,7 @@ def texts() -> Iterator[Path]:
 
 def is_text(path: Path) -> bool:
     built = "__pycache__" in path.parts or path.name in ("_kernels.c", "_kernels.html")
-    return not built and path.suffix not in (".so", ".pyd", ".png", ".jpg", ".dng", ".npy", ".raw")
+    return not built and path.suffix not in (".so", ".pyd", ".png", ".jpg", ".dng", ".npy", ".raw", ".bin")
 
 
 def sources(*suffixes: str, folders: tuple[str, ...] = PACKAGES) -> list[Path]:
@@ -171,10 +171,9 @@ def test_every_module_has_its_test_module(path: Path) -> None:
 
 def test_every_test_module_has_its_source() -> None:
     """No test module is left behind by a source that moved; only tests of the tree itself have none."""
-    expected = {mirrored(path) for path in MODULES}
-    about_the_tree = {
-        path for path in TESTS if path.parent in (ROOT / "tests", ROOT / "tests" / "independent")
-    }
+    expected = {mirrored(path) for path in [*MODULES, *sources(".h")]}
+    folders = {ROOT / "tests", ROOT / "tests" / "independent", ROOT / "tests" / "exhaustive"}
+    about_the_tree = {path for path in TESTS if path.parent in folders}
     left = {name_of(path) for path in TESTS if path.name.startswith("test_") and path not in about_the_tree}
     assert left - expected == set()
 

@@ -21,6 +21,7 @@ if kernels is None:
 
 SESSION, CHANNEL, IMAGE_ID = 0x1234ABCD, 3, 77
 ALL_BITS = sorted(raw.WIDTHS)
+PAST_CACHES_BYTES = 4 << 20  # LL_PAST_CACHES_BYTES in cext/variants.h
 CHUNK_BYTES = {8: 4032, 10: 4040, 12: 4032, 14: 4032, 16: 4032}
 same_fixture = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -140,6 +141,50 @@ def test_pack_stays_in_its_place(bits: int) -> None:
         space = np.full(size + 64, 0xEE, np.uint8)
         kernels.pack(pixels, bits, space[:size])
         assert (space[size:] == 0xEE).all()
+
+
+@pytest.mark.parametrize("bits", ALL_BITS)
+def test_raw_past_the_caches(bits: int) -> None:
+    """Images that no cache holds are written by streaming stores, on odd addresses too: the same bytes."""
+    pixels = random_pixels(bits, 4 * 1_100_003)
+    packed = raw.pack(pixels, bits)
+    assert min(packed.nbytes, pixels.nbytes) > PAST_CACHES_BYTES
+    for shift in (0, 1, 16, 61):
+        target = np.full(packed.size + 128, 0xEE, np.uint8)
+        start = -target.ctypes.data % 64 + shift
+        kernels.pack(pixels, bits, target[start : start + packed.size])
+        assert np.array_equal(target[start : start + packed.size], packed)
+        assert (target[:start] == 0xEE).all() and (target[start + packed.size :] == 0xEE).all()
+        space = np.full(pixels.size + 128, 0xEEEE, np.uint16)
+        start = (-space.ctypes.data % 64) // 2 + shift
+        kernels.unpack(packed, bits, space[start : start + pixels.size])
+        assert np.array_equal(space[start : start + pixels.size], pixels)
+        assert (space[:start] == 0xEEEE).all() and (space[start + pixels.size :] == 0xEEEE).all()
+
+
+@pytest.mark.parametrize("bits", ALL_BITS)
+def test_a_large_image_arrives(bits: int) -> None:
+    """A picture that no cache holds is received whole, in pieces of several frames, with its digests."""
+    pixels = random_pixels(bits, 4 * 600_000)
+    assert pixels.nbytes > PAST_CACHES_BYTES
+    packed = raw.pack(pixels, bits)
+    chunk_bytes = CHUNK_BYTES[bits]
+    chunks = -(-packed.size // chunk_bytes)
+    stream = np.zeros(packed.size + chunks * image_path.FRAME_OVERHEAD_BYTES, np.uint8)
+    fields = (SESSION, CHANNEL, 5, IMAGE_ID, chunk_bytes)
+    assert kernels.frame_images(stream, packed, 0, chunks, *fields) == chunks
+    slot = make_slot(kernels.Slot, bits, chunk_bytes, packed.size)
+    whole, taken = memoryview(stream), 0
+    while taken < len(whole):
+        step = kernels.receive_images(whole[taken : taken + 20_000], SESSION, 4072, [slot])
+        assert step > 0
+        taken += step
+    assert np.array_equal(slot.picture, pixels)
+    sums = np.zeros_like(slot.sums)
+    for index in range(len(sums)):
+        start = index * slot.strip_bytes
+        digest.add(sums[index], packed[start : start + slot.strip_bytes], start)
+    assert np.array_equal(slot.sums, sums)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14])
