@@ -14,11 +14,12 @@ SOURCES := setup.py pyproject.toml $(shell find $(FOLDERS) -type f \
 	\( -name '*.py' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.h' -o -name '*.toml' -o -name py.typed \) | LC_ALL=C sort)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint install install-dev check clean FORCE
+.PHONY: help demo test nightly lint install install-dev check clean FORCE
 
 help:
 	@echo 'make demo     a virtual camera module: attach, stream, save a picture (first run: a minute or two)'
 	@echo 'make test     all tests; PYTEST_ARGS="..." goes to pytest'
+	@echo 'make nightly  all tests, with every point of the exhaustive ones; takes an hour or more'
 	@echo 'make lint     ruff, mypy --strict and the layer rules alone'
 	@echo 'make install  the command line, as $(BIN)/laserlink'
 	@echo 'make clean    remove $(VENV) and everything built'
@@ -29,6 +30,10 @@ demo: install
 
 test: install-dev
 	$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+
+# What takes an hour: every point of the exhaustive tests, a gigabyte of hostile bytes, the large model.
+nightly: install-dev
+	LASERLINK_NIGHTLY=1 LASERLINK_FLOOD_BYTES=1073741824 $(BIN)/pytest -n 2 $(PYTEST_ARGS)
 
 lint: install-dev
 	$(BIN)/pytest $(PYTEST_ARGS) tests/test_lint.py tests/test_tidy.py

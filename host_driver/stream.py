@@ -20,6 +20,7 @@ from laserlink.protocol.messages.image import (
     ImageGone,
     ImageStart,
     Resend,
+    StreamChanged,
     StreamConfigure,
     StreamConfigured,
     StreamEnded,
@@ -31,7 +32,13 @@ from laserlink.protocol.messages.link import Credit, Features
 from laserlink.protocol.timers import RESEND_AGAIN_NS, RESEND_FIRST_NS, RETENTION_NS
 
 SEQUENCES = 1 << 32
-IDS = 1 << 32
+# Image ids count from 1, and begin with it again: 0 is none.
+IDS = (1 << 32) - 1
+
+
+def image_id_after(image_id: int, count: int = 1) -> int:
+    """The id of the image that comes so many images after another."""
+    return (image_id - 1 + count) % IDS + 1
 
 
 @dataclass
@@ -119,8 +126,15 @@ class HostStreams:
         self._streams[reply.channel] = stream
 
     def started(self, images: int, reply: StreamStarted, now: int) -> None:
-        """The first exposure begins: grant the images that there is memory for. Raises UnknownStream."""
+        """The first exposure begins: grant the images that there is memory for.
+
+        Raises:
+            UnknownStream: it was never configured.
+            MalformedPayload: its first image is none.
+        """
         stream = self._find(reply.channel)
+        if not reply.first_image_id:
+            raise MalformedPayload(f"stream {reply.channel}: there is no image 0", reply.channel)
         self._end_before(stream, now)
         stream.active, stream.ended, stream.images_sent = True, False, 0
         stream.images_wanted, stream.images_done, stream.granted = images, 0, 0
@@ -161,7 +175,11 @@ class HostStreams:
         stream.ended = True
         stream.images_sent = min(event.images, stream.granted)
         if stream.active and stream.images_seen < stream.images_sent:
-            self._open(stream, (stream.first_image_id + stream.images_sent - 1) % IDS, now)
+            self._open(stream, image_id_after(stream.first_image_id, stream.images_sent - 1), now)
+
+    def changed(self, event: StreamChanged) -> None:
+        """Images come at another pace from now on. Raises UnknownStream."""
+        self._find(event.channel).interval_us = event.interval_us
 
     def stopped(self, reply: StreamStopped, now: int) -> None:
         """The host stopped the stream: what was on its way is handed over as it is. Raises UnknownStream."""
@@ -206,6 +224,10 @@ class HostStreams:
             raise LocalProtocolError(f"stream {channel} is not configured")
         return self._streams[channel].layout
 
+    def interval_us(self, channel: int) -> int:
+        """From one image of a configured stream to the next, as it is now. Raises UnknownStream."""
+        return self._find(channel).interval_us
+
     @property
     def active(self) -> bool:
         return any(stream.active for stream in self._streams.values())
@@ -246,15 +268,15 @@ class HostStreams:
         Raises:
             OutOfBounds: the image was not granted.
         """
-        if not stream.active or (image_id - stream.next_image_id) % IDS >= IDS // 2:
+        if not stream.active or (image_id and (image_id - stream.next_image_id) % IDS >= IDS // 2):
             return None
-        if (image_id - stream.first_image_id) % IDS >= stream.granted:
+        if not image_id or (image_id - stream.first_image_id) % IDS >= stream.granted:
             raise OutOfBounds(f"image {image_id} was not granted", image_id)
         while image_id not in stream.open:
             assembly = Assembly(stream.channel, stream.next_image_id, stream.layout, now, self.pictures)
             assembly.check_ns = now + self._first_ns
             stream.open[stream.next_image_id] = assembly
-            stream.next_image_id = (stream.next_image_id + 1) % IDS
+            stream.next_image_id = image_id_after(stream.next_image_id)
         self._update_slots()
         return stream.open[image_id]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from laserlink.firmware_model.machine import Broken, Module
-from laserlink.firmware_model.profile import load_profile
+from laserlink.firmware_model.profile import Profile, load_profile
 from laserlink.firmware_model.stream import ExposureWanted, PackedImage
 from laserlink.host_driver.actions import Answered, Attached, Lost, StateChanged
 from laserlink.host_driver.assembly import ImageDone
@@ -58,7 +58,7 @@ class Sessions:
 def pixels_of(wanted: ExposureWanted) -> NDArray[np.uint16]:
     """Pixels that differ everywhere, and from one image to the next: shape (height, width)."""
     _, _, width, height = wanted.request.region
-    seed = np.uint32(wanted.image_id * 977 + wanted.channel * 131)
+    seed = np.uint32((wanted.image_id * 977 + wanted.channel * 131) % (1 << 32))
     values = (np.arange(width * height, dtype=np.uint32) + seed) * np.uint32(2654435761) >> np.uint32(7)
     return (values & np.uint32((1 << wanted.request.bits) - 1)).astype(np.uint16).reshape(height, width)
 
@@ -69,13 +69,13 @@ class Rig:
     def __init__(
         self,
         lanes: tuple[LaneOffer, ...] = TWO_LANES,
-        profile: str = "mos-100mp",
+        profile: str | Profile = "mos-100mp",
         *,
         self_powered: bool = False,
         host: Host | None = None,
         first_sequence: int = 0,
     ) -> None:
-        self.profile = load_profile(profile)
+        self.profile = load_profile(profile) if isinstance(profile, str) else profile
         self.lanes = lanes
         self.host = host or Host(lanes, Sessions())
         self.module = Module(self.profile, lanes, first_sequence=first_sequence)

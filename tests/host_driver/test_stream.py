@@ -26,7 +26,7 @@ from laserlink.host_driver.actions import Lost, ModuleEvent
 from laserlink.host_driver.assembly import ImageDone
 from laserlink.host_driver.shot import Gap
 from laserlink.protocol import catalogue
-from laserlink.protocol.errors import ErrorCode
+from laserlink.protocol.errors import ErrorCode, MalformedPayload
 from laserlink.protocol.frame import Frame
 from laserlink.protocol.limits import IMAGES_IN_FLIGHT, RESEND_TRIES
 from laserlink.protocol.messages import control, image, link
@@ -537,6 +537,7 @@ def _image_frame(
         (image.ImageDigests(1, 0, 0, tuple(range(200))), 2, ErrorCode.OUT_OF_BOUNDS),
         (image.ImageStart(1), 2, ErrorCode.MALFORMED_PAYLOAD),
         (image.ImageStart(3), 2, ErrorCode.OUT_OF_BOUNDS),
+        (image.ImageStart(0), 2, ErrorCode.OUT_OF_BOUNDS),
     ],
 )
 def test_image_frames_that_no_module_may_send_are_offences(
@@ -551,6 +552,28 @@ def test_image_frames_that_no_module_may_send_are_offences(
     assert errors == [code]
     (done,) = rig.await_images(1)
     assert rig.exact(done) and [lost.cause for lost in rig.told(Lost)] == [LossCause.PROTOCOL]
+
+
+def test_a_stream_that_begins_with_image_zero_is_refused() -> None:
+    """There is no image 0: a start that names it is malformed, and the stream does not run."""
+    rig = ready()
+    rig.configure(region=SMALL)
+    with pytest.raises(MalformedPayload):
+        rig.host.streams.started(1, image.StreamStarted(0, 2, 0, 0), rig.now)
+    assert not rig.host.streams.active
+
+
+def test_image_ids_begin_again_with_one() -> None:
+    """After the last id comes 1, at both ends: images on both sides of the wrap come once each, exact."""
+    rig = ready()
+    rig.configure(region=SMALL)
+    rig.module.streams._image_ids[2] = (1 << 32) - 3
+    rig.start(images=6)
+    done = rig.await_images(6)
+    rig.until_states(ModuleState.READY, HostState.READY)
+    last = (1 << 32) - 1
+    assert [item.image_id for item in rig.told(ImageDone)] == [last - 1, last, 1, 2, 3, 4]
+    assert all(map(rig.exact, done))
 
 
 def test_an_end_that_claims_more_images_than_were_granted_ends_the_stream() -> None:
