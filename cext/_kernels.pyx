@@ -11,7 +11,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 
-cdef extern from "images.h":
+cdef extern from "ring_images.h":
     enum:
         LL_PREFIX_BYTES
         LL_VARIANT_COUNT
@@ -48,6 +48,18 @@ cdef extern from "images.h":
                              ll_slot **slots, size_t slot_count) nogil
     uint64_t ll_frame_images(uint8_t *out, size_t size, const uint8_t *packed, size_t packed_size,
                              uint64_t index, uint64_t end, const ll_image_source *source) nogil
+    ctypedef struct ll_ring:
+        uint8_t *data
+        uint64_t data_bytes, done
+        uint64_t *mine
+        uint64_t *theirs
+        uint64_t *peer_waits
+        uint64_t wake_bytes
+        int bell
+    uint64_t ll_ring_receive(ll_ring *ring, uint32_t session, uint32_t length_max, ll_slot **slots,
+                             size_t slot_count) nogil
+    uint64_t ll_ring_frame_images(ll_ring *ring, const uint8_t *packed, size_t packed_size,
+                                  uint64_t index, uint64_t end, const ll_image_source *source) nogil
 
 cdef extern from "words.h":
     uint64_t ll_load_acquire(uint64_t *word)
@@ -292,6 +304,16 @@ cdef class Slot:
         self.slot.last_sequence = value
 
 
+cdef size_t _slots_of(tuple held, ll_slot **table) except? 0:
+    """The kernel's view of the slots, which `held` keeps alive. ValueError for more than 64."""
+    cdef size_t count = len(held), index
+    if count > SLOTS_MAX:
+        raise ValueError(f"{count} slots, at most {SLOTS_MAX}")
+    for index in range(count):
+        table[index] = &(<Slot?>held[index]).slot
+    return count
+
+
 def receive_images(data, session, max_payload, slots):
     """Takes whole good image frames of the open slots from the start of `data`; returns the bytes taken.
 
@@ -304,11 +326,7 @@ def receive_images(data, session, max_payload, slots):
     cdef uint32_t our_session = _word(session, "session", 0xFFFFFFFF)
     cdef uint32_t length_max = _word(max_payload, "max_payload", 0xFFFF)
     cdef tuple held = tuple(slots)
-    cdef size_t count = len(held), taken, index
-    if count > SLOTS_MAX:
-        raise ValueError(f"{count} slots, at most {SLOTS_MAX}")
-    for index in range(count):
-        table[index] = &(<Slot?>held[index]).slot
+    cdef size_t count = _slots_of(held, table), taken
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
         with nogil:
@@ -319,23 +337,33 @@ def receive_images(data, session, max_payload, slots):
         PyBuffer_Release(&view)
 
 
+cdef _fill_source(ll_image_source *source, session, channel, first_sequence, image_id, chunk_bytes):
+    source.session = _word(session, "session", 0xFFFFFFFF)
+    source.channel = _word(channel, "channel", 15)
+    source.first_sequence = _word(first_sequence, "first_sequence", 0xFFFFFFFF)
+    source.image_id = _word(image_id, "image_id", 0xFFFFFFFF)
+    source.chunk_bytes = _word(chunk_bytes, "chunk_bytes", CHUNK_BYTES_MAX)
+    if chunk_bytes == 0:
+        raise ValueError("chunk_bytes is zero")
+
+
+cdef _check_chunks(Py_ssize_t packed_size, first_chunk, chunk_count, chunk_bytes):
+    if first_chunk < 0 or chunk_count < 0:
+        raise ValueError("a count is negative")
+    if first_chunk + chunk_count > -(-packed_size // chunk_bytes):
+        raise ValueError(f"{chunk_count} chunks from {first_chunk} on are not all in the image")
+
+
 def frame_images(out, packed, first_chunk, chunk_count,
                  session, channel, first_sequence, image_id, chunk_bytes):
     """As laserlink.protocol.image_path.frame_images."""
     cdef ll_image_source source
     cdef Py_buffer target, image
     cdef uint64_t first, end, written
-    source.session = _word(session, "session", 0xFFFFFFFF)
-    source.channel = _word(channel, "channel", 15)
-    source.first_sequence = _word(first_sequence, "first_sequence", 0xFFFFFFFF)
-    source.image_id = _word(image_id, "image_id", 0xFFFFFFFF)
-    source.chunk_bytes = _word(chunk_bytes, "chunk_bytes", CHUNK_BYTES_MAX)
+    _fill_source(&source, session, channel, first_sequence, image_id, chunk_bytes)
     PyObject_GetBuffer(packed, &image, PyBUF_SIMPLE)
     try:
-        if chunk_bytes == 0 or first_chunk < 0 or chunk_count < 0:
-            raise ValueError("chunk_bytes is zero, or a count is negative")
-        if first_chunk + chunk_count > -(-image.len // chunk_bytes):
-            raise ValueError(f"{chunk_count} chunks from {first_chunk} on are not all in the image")
+        _check_chunks(image.len, first_chunk, chunk_count, chunk_bytes)
         first, end = first_chunk, first_chunk + chunk_count
         PyObject_GetBuffer(out, &target, PyBUF_WRITABLE)
         try:
@@ -347,6 +375,75 @@ def frame_images(out, packed, first_chunk, chunk_count,
             PyBuffer_Release(&target)
     finally:
         PyBuffer_Release(&image)
+
+
+cdef class RingSide:
+    """One side of a ring for the image data path: `cext/ring.py` says what the words are.
+
+    memory                       the whole file, mapped
+    data_offset                  where the circular buffer begins
+    mine, theirs, peer_waits     offsets of our index, the other side's, and its flag
+    wake_bytes                   a sleeping peer is woken when so many bytes are ready for it
+    bell                         the descriptor that wakes it
+
+    `done`, our own index, comes in with each call, and what was moved comes out. ValueError: a word that is
+    not aligned, or out of bounds. Two threads must not use it at once.
+    """
+
+    cdef Py_buffer view
+    cdef ll_ring ring
+
+    def __cinit__(self, memory, Py_ssize_t data_offset, mine, theirs, peer_waits, wake_bytes, bell):
+        PyObject_GetBuffer(memory, &self.view, PyBUF_WRITABLE)
+        if not 0 <= data_offset < self.view.len:
+            raise ValueError(f"no data at {data_offset} of {self.view.len} bytes")
+        self.ring.data = <uint8_t *>self.view.buf + data_offset
+        self.ring.data_bytes = self.view.len - data_offset
+        self.ring.mine = _shared_word(&self.view, mine)
+        self.ring.theirs = _shared_word(&self.view, theirs)
+        self.ring.peer_waits = _shared_word(&self.view, peer_waits)
+        self.ring.wake_bytes, self.ring.bell = wake_bytes, bell
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.view)
+
+    def receive_images(self, done, session, max_payload, slots):
+        """As `receive_images`, from the ring, also across its wrap; space is given back on the way.
+
+        Waits some 20 us for what is still to come, and returns after 4 MB at the latest.
+        """
+        cdef ll_slot *table[SLOTS_MAX]
+        cdef uint32_t our_session = _word(session, "session", 0xFFFFFFFF)
+        cdef uint32_t length_max = _word(max_payload, "max_payload", 0xFFFF)
+        cdef tuple held = tuple(slots)
+        cdef size_t count = _slots_of(held, table)
+        cdef uint64_t taken
+        self.ring.done = done
+        with nogil:
+            taken = ll_ring_receive(&self.ring, our_session, length_max, table, count)
+        return taken
+
+    def frame_images(self, done, packed, first_chunk, chunk_count,
+                     session, channel, first_sequence, image_id, chunk_bytes):
+        """As `frame_images`, into the ring; returns how many chunks, and how many bytes.
+
+        Waits some 20 us for space, and returns after 4 MB at the latest.
+        """
+        cdef ll_image_source source
+        cdef Py_buffer image
+        cdef uint64_t first, end, written
+        _fill_source(&source, session, channel, first_sequence, image_id, chunk_bytes)
+        PyObject_GetBuffer(packed, &image, PyBUF_SIMPLE)
+        try:
+            _check_chunks(image.len, first_chunk, chunk_count, chunk_bytes)
+            first, end = first_chunk, first_chunk + chunk_count
+            self.ring.done = done
+            with nogil:
+                written = ll_ring_frame_images(&self.ring, <const uint8_t *>image.buf, image.len, first, end,
+                                               &source)
+            return written, self.ring.done - done
+        finally:
+            PyBuffer_Release(&image)
 
 
 cdef uint64_t *_shared_word(Py_buffer *view, Py_ssize_t offset) except NULL:

@@ -263,6 +263,19 @@ static void ll_write_image_frame(uint8_t *out, const ll_image_source *source, ui
     ll_write32(payload + length, ~ll_kernels->crc(~check, payload, length, &fetch.work));
 }
 
+/* Bytes of a chunk, and of its frame. */
+static inline uint32_t ll_chunk_bytes(const ll_image_source *source, size_t packed_size, uint64_t index)
+{
+    size_t left = packed_size - (size_t)index * source->chunk_bytes;
+    return left < source->chunk_bytes ? (uint32_t)left : source->chunk_bytes;
+}
+
+static inline size_t ll_frame_bytes(const ll_image_source *source, size_t packed_size, uint64_t index)
+{
+    return (size_t)LL_HEADER_BYTES + LL_PREFIX_BYTES + ll_chunk_bytes(source, packed_size, index) +
+           LL_CHECK_BYTES;
+}
+
 /* Writes frames for chunks `index` to `end` - 1 while they fit. The caller checks that all of them lie
  * in `packed`. Returns how many were written. */
 static uint64_t ll_frame_images(uint8_t *out, size_t size, const uint8_t *packed, size_t packed_size,
@@ -270,12 +283,11 @@ static uint64_t ll_frame_images(uint8_t *out, size_t size, const uint8_t *packed
 {
     uint64_t first = index;
     for (; index < end; index++) {
-        size_t offset = (size_t)index * source->chunk_bytes, left = packed_size - offset;
-        uint32_t chunk_size = left < source->chunk_bytes ? (uint32_t)left : source->chunk_bytes;
-        size_t frame_size = (size_t)LL_HEADER_BYTES + LL_PREFIX_BYTES + chunk_size + LL_CHECK_BYTES;
+        size_t frame_size = ll_frame_bytes(source, packed_size, index);
         if (frame_size > size)
             break;
-        ll_write_image_frame(out, source, index, packed + offset, chunk_size, packed + packed_size);
+        ll_write_image_frame(out, source, index, packed + (size_t)index * source->chunk_bytes,
+                             ll_chunk_bytes(source, packed_size, index), packed + packed_size);
         out += frame_size;
         size -= frame_size;
     }

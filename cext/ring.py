@@ -35,9 +35,9 @@ import os
 import platform
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from laserlink.cext import kernels, ring_files
 from laserlink.cext.ring_files import RingError, ring_folder
@@ -78,6 +78,9 @@ class _PlainWords:
         with self._lock:
             return
 
+    def image_path(self, mine: int, theirs: int, peer_waits: int, wake_bytes: int, bell: int) -> None:
+        """Without the kernels, images go through `space()` and `data()`."""
+
     def close(self) -> None:
         self._words.release()
 
@@ -89,6 +92,7 @@ class _KernelWords:
         if kernels is None:
             raise RingError("the C kernels are not in use")
         self._memory: mmap.mmap | None = memory
+        self._side_of: Callable[..., Any] = kernels.RingSide
         self._load: Callable[[mmap.mmap | None, int], int] = kernels.load_acquire
         self._store: Callable[[mmap.mmap | None, int, int], None] = kernels.store_release
         self.fence: Callable[[], None] = kernels.fence
@@ -99,6 +103,10 @@ class _KernelWords:
     def store(self, offset: int, value: int) -> None:
         self._store(self._memory, offset, value)
 
+    def image_path(self, mine: int, theirs: int, peer_waits: int, wake_bytes: int, bell: int) -> Any:
+        """The kernel's view of one side; see its RingSide."""
+        return self._side_of(self._memory, DATA_OFFSET, mine, theirs, peer_waits, wake_bytes, bell)
+
     def close(self) -> None:
         self._memory = None
 
@@ -108,6 +116,7 @@ class Ring(ABC):
 
     _side: int
     _waits: tuple[int, int] = (_AT_PRODUCER_WAITS, _AT_CONSUMER_WAITS)
+    _indices: tuple[int, int] = (_AT_HEAD, _AT_TAIL)
 
     @staticmethod
     def create(name: str, data_bytes: int = DATA_BYTES_DEFAULT) -> "RingProducer":
@@ -158,6 +167,13 @@ class Ring(ABC):
         self._done = 0  # our own index: bytes written by a producer, read by a consumer
         self._offered = 0  # bytes that our last space() or data() showed
         self._closed = False
+        self._images: Any = self._words.image_path(
+            self._indices[self._side],
+            self._indices[1 - self._side],
+            self._waits[1 - self._side],
+            1 if self._side == _PRODUCER else self._data_bytes // 2,
+            self._doorbells[self._side],
+        )
 
     @property
     def data_bytes(self) -> int:
@@ -205,15 +221,15 @@ class Ring(ABC):
         """The descriptor that becomes readable when the peer made something ready, after `arm()` was True."""
         return self._doorbells[1 - self._side]
 
-    def arm(self) -> bool:
-        """Asks to be woken. False when there is something to do already: then do it first, do not sleep.
+    def arm(self, wanted: int = 1) -> bool:
+        """Asks to be woken. False when `wanted` bytes are ready already: then use them first, do not sleep.
 
-        When True, wait until `fileno()` is readable, then `clear()`. Wait with a time limit: a dead peer
-        rings no bell.
+        Any byte wakes us, so that a few of them may be a false alarm. When True, wait until `fileno()` is
+        readable, then `clear()`. Wait with a time limit: a dead peer rings no bell.
         """
         self._words.store(self._waits[self._side], 1)
         self._words.fence()
-        if self._ready_bytes() == 0:
+        if self._ready_bytes() < wanted:
             return True
         self._words.store(self._waits[self._side], 0)
         return False
@@ -222,6 +238,17 @@ class Ring(ABC):
         """Drains the doorbell, after it woke us."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.fileno(), _DOORBELL_BYTES)
+
+    @property
+    def moves_images(self) -> bool:
+        """Whether the kernels are there that take images out of a ring, and put them into one."""
+        return self._images is not None
+
+    def _went_on(self, size: int) -> None:
+        """The kernel has moved our index; what it showed before is worth nothing now."""
+        self._done += size
+        self._offered = 0
+        self._wake_peer()
 
     def peer_alive(self) -> bool:
         """Is the other side attached, and its process alive? False before it has come, and after SIGKILL."""
@@ -236,6 +263,7 @@ class Ring(ABC):
         if self._closed:
             return
         self._closed = True
+        self._images = None
         self._words.close()
         self._view.release()
         with contextlib.suppress(BufferError):  # the caller still holds a part of it; the map goes with that
@@ -281,6 +309,37 @@ class RingProducer(Ring):
     def commit(self, size: int) -> None:
         """Gives the first `size` bytes of the last `space()` to the consumer. ValueError for more."""
         self._advance(size, _AT_HEAD)
+
+    def frame_images(
+        self,
+        packed: Any,
+        first_chunk: int,
+        chunk_count: int,
+        session: int,
+        channel: int,
+        first_sequence: int,
+        image_id: int,
+        chunk_bytes: int,
+    ) -> int:
+        """As laserlink.protocol.image_path.frame_images, into the ring while it takes them; how many chunks.
+
+        The consumer sees them as they come. A full ring is waited for a moment, no longer than it would take
+        to sleep; after 4 MB it is enough. Only when `moves_images`; ValueError as there.
+        """
+        done: int
+        done, size = self._images.frame_images(
+            self._done,
+            packed,
+            first_chunk,
+            chunk_count,
+            session,
+            channel,
+            first_sequence,
+            image_id,
+            chunk_bytes,
+        )
+        self._went_on(size)
+        return done
 
     @property
     def session(self) -> int:
@@ -349,6 +408,16 @@ class RingConsumer(Ring):
     def release(self, size: int) -> None:
         """Gives the first `size` bytes of the last `data()` back. ValueError for more."""
         self._advance(size, _AT_TAIL)
+
+    def receive_images(self, session: int, max_payload: int, slots: Sequence[Any]) -> int:
+        """Let the kernel's `receive_images` take what it understands, across the wrap too; how many bytes.
+
+        Space is given back on the way. What is still to come is waited for a moment, no longer than it would
+        take to sleep; after 4 MB it is enough. 0: look at `data()`. Only when `moves_images`.
+        """
+        taken: int = self._images.receive_images(self._done, session, max_payload, slots)
+        self._went_on(taken)
+        return taken
 
     @property
     def session(self) -> int:

@@ -6,16 +6,16 @@ raises a RemoteProtocolError, and then nothing has changed.
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from laserlink.firmware_model.bulk import Update
-from laserlink.firmware_model.controls import ROOM_TEMPERATURE_C, SENSOR_TEMPERATURE, ControlStore
+from laserlink.firmware_model.bulk import Update, UpdateInstalled
+from laserlink.firmware_model.controls import ROOM_TEMPERATURE_C, ControlStore
+from laserlink.firmware_model.focus import Focus
 from laserlink.firmware_model.identity import descriptor_of, is_last_part, part_of
 from laserlink.firmware_model.power import PowerSink
 from laserlink.firmware_model.profile import Profile
 from laserlink.firmware_model.stream import Streams
-from laserlink.firmware_model.thermal import level_of
-from laserlink.firmware_model.timing import ModuleTimer
+from laserlink.firmware_model.thermal import level_of, slowdown_of
+from laserlink.firmware_model.timing import ModuleTimer, frame_bytes_for
 from laserlink.firmware_model.training import Pattern
 from laserlink.protocol.connection import Connection, Counters, Role
 from laserlink.protocol.delivery import EventOverflow, EventSender, RequestServer
@@ -31,7 +31,6 @@ from laserlink.protocol.limits import (
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Event
 from laserlink.protocol.states import (
-    BITS_PER_BYTE,
     LaneKind,
     LaserOff,
     PowerPhase,
@@ -45,37 +44,20 @@ from laserlink.protocol.timers import (
     KEEP_ALIVE_NS,
     KEEP_ALIVES_MISSED_MAX,
     LIGHT_CONFIRM_NS,
-    LINE_TIME_PER_FRAME_NS,
     NS_PER_MS,
-    NS_PER_S,
     RECOVERY_WINDOW_NS,
     RESPONSE_NS,
     TRAINING_MAX_NS,
     Deadlines,
 )
 
-FEATURES = link.Features.RESEND | link.Features.UPDATE | link.Features.FILES
+FEATURES = link.Features.RESEND | link.Features.UPDATE | link.Features.FILES | link.Features.RECTANGLES
 
 # States in which the laser may shine, when the rest of the interlock holds.
 LIT_STATES = frozenset({S.TRAINING, S.IDENTIFYING, S.READY, S.STREAMING})
 FAULT_CODE_OF = {"too many recoveries": 1, "events overflow": 3}
 SELF_TEST_FAULT = 2
 LOG_LINES_MAX = 64
-
-
-@dataclass(frozen=True)
-class UpdateInstalled:
-    """Event: a firmware image came whole and its digest is right; the module restarts."""
-
-    firmware: bytes
-
-
-def frame_bytes_for(offer: link.LaneOffer, bound: int) -> int:
-    """The largest frame of a lane: at most 20 ms of its time where 256 bytes allow that, at most `bound`."""
-    if not offer.rate_bps:
-        return bound
-    fitting = LINE_TIME_PER_FRAME_NS * offer.rate_bps // (BITS_PER_BYTE[offer.coding] * NS_PER_S)
-    return max(FRAME_BYTES_MIN_OFFER, min(bound, fitting))
 
 
 class Actions:
@@ -106,8 +88,10 @@ class Actions:
         rate = self.connection.image_offer.rate_bps
         self.power = PowerSink(self.profile.power, rate, has_laser=LaneKind.OPTICAL in self.connection.lanes)
         self.controls = ControlStore(self.profile)
-        self.streams = Streams(self.connection, self.profile, self.power, self.controls)
+        self.focus = Focus(self.profile, self.controls, self.tell_control_changed)
+        self.streams = Streams(self.connection, self.profile, self.power, self.controls, self.focus.drive)
         self.temperature = TemperatureLevel.NORMAL
+        self.slowdown = 1
         self._feel_again()
         self.booting = False
         self.booted_ns = 0
@@ -126,13 +110,15 @@ class Actions:
         self._descriptor = b""
         self._update: Update | None = None
         self.streams.reset()
+        self.streams.slowdown = self.slowdown
+        self.focus.rest(self.now)
         self.power.end()
 
     def _feel_again(self) -> None:
         """The temperature is the world's: neither power-off nor a restart makes a module cooler."""
-        self.controls.values[SENSOR_TEMPERATURE] = self.celsius
+        self.controls.feel(self.celsius)
         self.temperature = level_of(self.celsius, self.temperature)
-        self.streams.warm = self.temperature is not TemperatureLevel.NORMAL
+        self.slowdown = self.streams.slowdown = slowdown_of(self.celsius, self.slowdown)
 
     def _clear_timers(self) -> None:
         """All but the one that says that the contact is open: nothing that happens meanwhile closes it."""
@@ -229,6 +215,12 @@ class Actions:
             for change in self.streams.adjust():
                 self.tell(change)
 
+    def slow_down(self) -> None:
+        """What the heat asks for, after it was announced; or less, at once."""
+        self.timers.cancel(ModuleTimer.DERATE)
+        self.streams.slowdown = self.slowdown
+        self.adjust_streams()
+
     def take_installed(self) -> Iterator[UpdateInstalled]:
         while self._installed:
             yield self._installed.popleft()
@@ -247,6 +239,7 @@ class Actions:
         self.booting = True
         self.booted_ns = self.now
         self.controls.reset()
+        self.focus.reset(self.now)
         self._feel_again()
         self._clear_timers()
         self.timers.set(ModuleTimer.BOOT, self.now + self.profile.timing.boot_ms * NS_PER_MS)
@@ -409,6 +402,10 @@ class Actions:
 
     def do_resume_streams(self, request: diagnostics.TrainResult) -> diagnostics.TrainStatus:
         return self._training_status(request)
+
+    def do_await_cooling(self, message: None) -> None:
+        """Too hot to shine: the host waits as well, for the event that says that it is not any more."""
+        self.timers.set(ModuleTimer.ATTACH, self.now + ATTACH_WATCHDOG_NS)
 
     def do_fail_training(self, request: diagnostics.TrainResult) -> diagnostics.TrainStatus:
         return self._training_status(request)

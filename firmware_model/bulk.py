@@ -1,5 +1,7 @@
 """Firmware updates taken in order and checked by digest; small files handed out in parts."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from laserlink.protocol import _accel
@@ -17,6 +19,13 @@ def digest_of(data: bytes) -> int:
     sums = np.zeros(2, np.uint64)
     _accel.add(sums, data, 0)
     return strip_digest(sums, len(data))
+
+
+@dataclass(frozen=True)
+class UpdateInstalled:
+    """Event: a firmware image came whole and its digest is right; the module restarts."""
+
+    firmware: bytes
 
 
 class Update:

@@ -1,96 +1,81 @@
 """The project's test chart: composed once in units, drawn at any size by bands of rows.
 
-The layout is 400 x 300 units, fitted into the picture and centred; the background fills the rest.
-Light is linear, in sRGB primaries, 1.0 = a diffuse white card. What it measures:
+Light is linear, in sRGB primaries, 1.0 = a diffuse white card. It is a slide before a light box, for no print
+has 16 EV. What it measures (`targets.py` says where):
 
-- resolution: Siemens stars (centre and corners) and line pairs;
+- resolution: Siemens stars (centre and corners), line pairs and fine text;
 - sharpness: edges slanted by 5 degrees at a contrast of 4:1 (ISO 12233:2014, e-SFR);
-- tone: 20 grey steps of density 0.05 to 1.95, 0.10 apart (the pitch of the Kodak Q-13 grey scale);
+- tone: a wedge of 16 EV in 17 steps, and 20 grey steps of density 0.05 to 1.95;
 - colour: the 24 patches of the ColorChecker Classic, by the 8-bit sRGB values that X-Rite publishes
   (the nominal values that BabelColor tabulates, D65);
+- noise: even fields of 18 % and 50 % grey;
 - framing: corner brackets and ticks along the borders.
 """
 
-import math
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
-
-from laserlink.firmware_model.colour import SRGB8_TO_LINEAR
+from laserlink.firmware_model.drawing import (
+    BACKGROUND,
+    HOT_CORE,
+    LASER,
+    LAYOUT_HEIGHT,
+    LAYOUT_WIDTH,
+    LINE,
+    PALE,
+    PANEL,
+    Drawing,
+    Mark,
+    grey,
+    srgb8,
+)
 from laserlink.firmware_model.shapes import (
     Beam,
     Disc,
-    Grid,
     Lettering,
     LinePairs,
     Rectangle,
-    Shape,
     SiemensStar,
     TiltedSquare,
 )
-
-LAYOUT_WIDTH = 400.0
-LAYOUT_HEIGHT = 300.0
-GREY_STEPS = 20
-
-# The line pairs and the greys share their left edge and their width.
-_LEFT, _ACROSS = 82.0, 236.0
-
-COLORCHECKER_SRGB8 = (
-    ("dark skin", (115, 82, 68)),
-    ("light skin", (194, 150, 130)),
-    ("blue sky", (98, 122, 157)),
-    ("foliage", (87, 108, 67)),
-    ("blue flower", (133, 128, 177)),
-    ("bluish green", (103, 189, 170)),
-    ("orange", (214, 126, 44)),
-    ("purplish blue", (80, 91, 166)),
-    ("moderate red", (193, 90, 99)),
-    ("purple", (94, 60, 108)),
-    ("yellow green", (157, 188, 64)),
-    ("orange yellow", (224, 163, 46)),
-    ("blue", (56, 61, 150)),
-    ("green", (70, 148, 73)),
-    ("red", (175, 54, 60)),
-    ("yellow", (231, 199, 31)),
-    ("magenta", (187, 86, 149)),
-    ("cyan", (8, 133, 161)),
-    ("white", (243, 243, 242)),
-    ("neutral 8", (200, 200, 200)),
-    ("neutral 6.5", (160, 160, 160)),
-    ("neutral 5", (122, 122, 121)),
-    ("neutral 3.5", (85, 85, 85)),
-    ("black", (52, 52, 52)),
+from laserlink.firmware_model.targets import (
+    BAND_LEFT,
+    BAND_WIDTH,
+    COLORCHECKER_SRGB8,
+    COLOURS,
+    EDGE_DARK,
+    EDGE_GROUND,
+    EDGE_LIGHT,
+    EDGE_SIDE,
+    EDGE_SQUARES,
+    FLATS,
+    GREY_STEPS,
+    GREYS,
+    STARS,
+    WEDGE,
+    WEDGE_STEPS,
+    Box,
+    grey_light,
+    patch_boxes,
+    step_boxes,
+    wedge_light,
 )
-"""ColorChecker Classic, row by row: name and 8-bit sRGB (X-Rite)."""
 
-Light = tuple[float, float, float]
-
-
-def _srgb8(red: int, green: int, blue: int) -> Light:
-    return float(SRGB8_TO_LINEAR[red]), float(SRGB8_TO_LINEAR[green]), float(SRGB8_TO_LINEAR[blue])
+FINE_TEXT = "LASERLINK  RAW IMAGES ON A BEAM OF LIGHT  0123456789"
+FINE_TEXT_HEIGHTS = (2.0, 1.6, 1.3, 1.05, 0.85, 0.7, 0.55, 0.45, 0.35, 0.28)
+"""Heights of the capitals in units; the smallest are 8 pixels at 11648 pixels of width."""
 
 
-BACKGROUND = _srgb8(30, 32, 38)
-PANEL = _srgb8(42, 45, 53)
-LINE = _srgb8(92, 97, 108)
-PALE = _srgb8(232, 234, 238)
-LASER = (0.92, 0.010, 0.022)
-HOT_CORE = (1.10, 0.42, 0.36)
-EDGE_LIGHT = (0.48, 0.48, 0.48)
-EDGE_DARK = (0.12, 0.12, 0.12)
+def _rectangle(box: Box) -> Rectangle:
+    return Rectangle(box.left, box.top, box.width, box.height)
 
 
-@dataclass(frozen=True)
-class Mark:
-    """A shape in a colour of light."""
+def _framed(box: Box, margin: float) -> Mark:
+    """The panel behind a target."""
+    return Mark(
+        Rectangle(box.left - margin, box.top - margin, box.width + 2 * margin, box.height + 2 * margin), PANEL
+    )
 
-    shape: Shape
-    light: Light
 
-
-def _frame() -> list[Mark]:
+def frame() -> list[Mark]:
+    """Corner brackets, and ticks along the borders 10 units apart."""
     marks = []
     inset, arm, stroke = 6.0, 15.0, 0.7
     far_x, far_y = LAYOUT_WIDTH - inset, LAYOUT_HEIGHT - inset
@@ -107,22 +92,13 @@ def _frame() -> list[Mark]:
     return [Mark(shape, LINE) for shape in marks]
 
 
-def _star(x: float, y: float, radius: float, cycles: int) -> list[Mark]:
-    return [
-        Mark(Disc(x, y, radius), _srgb8(14, 15, 18)),
-        Mark(SiemensStar(x, y, radius, cycles), PALE),
-    ]
-
-
 def _stars() -> list[Mark]:
     marks = []
-    for x in (40.0, LAYOUT_WIDTH - 40.0):
-        for y in (40.0, LAYOUT_HEIGHT - 40.0):
-            marks += [Mark(Disc(x, y, 25.4, 25.0), LINE), *_star(x, y, 23.5, 36)]
-    marks.append(Mark(Disc(200.0, 150.0, 61.2, 60.2), LASER))
-    marks += _star(200.0, 150.0, 57.5, 72)
-    marks += [Mark(Disc(200.0, 150.0, 1.7), BACKGROUND), Mark(Disc(200.0, 150.0, 0.9), LASER)]
-    return marks
+    for index, (x, y, radius, cycles) in enumerate(STARS):
+        ring = Mark(Disc(x, y, 48.4, 47.6), LASER) if index == 0 else Mark(Disc(x, y, 25.4, 25.0), LINE)
+        ground, star = Disc(x, y, radius), SiemensStar(x, y, radius, cycles)
+        marks += [ring, Mark(ground, srgb8(14, 15, 18)), Mark(star, PALE)]
+    return [*marks, Mark(Disc(*STARS[0][:2], 1.7), BACKGROUND), Mark(Disc(*STARS[0][:2], 0.9), LASER)]
 
 
 def _title() -> list[Mark]:
@@ -134,32 +110,32 @@ def _title() -> list[Mark]:
 
 
 def _colours() -> list[Mark]:
-    marks = [Mark(Rectangle(20.0, 111.6, 112.0, 76.8), PANEL)]
-    pitch, side = 17.6, 15.6
-    for index, (_, code) in enumerate(COLORCHECKER_SRGB8):
-        row, column = divmod(index, 6)
-        patch = Rectangle(24.2 + column * pitch, 115.8 + row * pitch, side, side)
-        marks.append(Mark(patch, _srgb8(*code)))
+    marks = [_framed(COLOURS, 4.0)]
+    for box, (_, code) in zip(patch_boxes(), COLORCHECKER_SRGB8, strict=True):
+        marks.append(Mark(_rectangle(box), srgb8(*code)))
     return marks
 
 
 def _edges() -> list[Mark]:
-    return [
-        Mark(Rectangle(268.0, 111.6, 112.0, 76.8), PANEL),
-        Mark(Rectangle(272.2, 115.8, 103.6, 68.4), EDGE_LIGHT),
-        Mark(TiltedSquare(298.1, 150.0, 38.0, 5.0), EDGE_DARK),
-        Mark(TiltedSquare(349.9, 150.0, 38.0, -5.0), EDGE_DARK),
-    ]
+    squares = [TiltedSquare(x, y, EDGE_SIDE, degrees) for x, y, degrees in EDGE_SQUARES]
+    ground = [_framed(EDGE_GROUND, 4.0), Mark(_rectangle(EDGE_GROUND), grey(EDGE_LIGHT))]
+    return ground + [Mark(square, grey(EDGE_DARK)) for square in squares]
 
 
-def _greys() -> list[Mark]:
-    """Each step is painted over the rest of the wedge, so that no ground shows between two steps."""
-    marks = [Mark(Rectangle(_LEFT - 1.2, 262.8, _ACROSS + 2.4, 20.4), PANEL)]
-    for step in range(GREY_STEPS):
-        reflectance = 10.0 ** -(0.05 + 0.10 * step)
-        done = step * _ACROSS / GREY_STEPS
-        patch = Rectangle(_LEFT + done, 264.0, _ACROSS - done, 18.0)
-        marks.append(Mark(patch, (reflectance, reflectance, reflectance)))
+def _steps() -> list[Mark]:
+    """Each step is painted over the rest of its scale, so that no ground shows between two steps."""
+    marks = [_framed(GREYS, 1.2), _framed(WEDGE, 1.2)]
+    for whole, steps, light in ((GREYS, GREY_STEPS, grey_light), (WEDGE, WEDGE_STEPS, wedge_light)):
+        for step, box in enumerate(step_boxes(steps, whole.top, whole.height)):
+            rest = Rectangle(box.left, box.top, whole.left + whole.width - box.left, box.height)
+            marks.append(Mark(rest, light(step)))
+    return marks
+
+
+def _flats() -> list[Mark]:
+    marks = []
+    for box, level in FLATS:
+        marks += [_framed(box, 1.2), Mark(_rectangle(box), grey(level))]
     return marks
 
 
@@ -170,67 +146,45 @@ def _line_pairs() -> list[Mark]:
     """
     periods = [5.2 * 2.0 ** (-group / 2) for group in range(14)]
     groups = [(period, max(3, round(12.5 / period)) - 0.5) for period in periods]
-    gap = (_ACROSS - sum(period * pairs for period, pairs in groups)) / (len(groups) - 1)
+    gap = (BAND_WIDTH - sum(period * pairs for period, pairs in groups)) / (len(groups) - 1)
     marks = []
-    x = _LEFT
+    x = BAND_LEFT
     for period, pairs in groups:
-        marks.append(Mark(LinePairs(x, 240.0, 16.0, period, pairs), PALE))
+        marks.append(Mark(LinePairs(x, 222.5, 13.5, period, pairs), PALE))
         x += period * pairs + gap
     return marks
 
 
+def _fine_text() -> list[Mark]:
+    """One line of text, smaller and smaller, below the middle."""
+    marks = []
+    y = 201.8
+    for height in FINE_TEXT_HEIGHTS:
+        marks.append(Mark(Lettering(FINE_TEXT, 200.0, y, height, 0.1), PALE))
+        y += height * 1.4 + 0.5
+    return marks
+
+
+def _labels() -> list[Mark]:
+    """What the targets are, in small letters beside them."""
+    centres = [box.left + box.width / 2 for box in step_boxes(WEDGE_STEPS, WEDGE.top, WEDGE.height)]
+    texts = [
+        ("SIEMENS STAR  72 CYCLES", 72.0, 95.6),
+        ("24 COLOURS  SRGB D65", 200.0, 97.4), ("SLANTED EDGES  5 DEG  4:1", 328.0, 97.4),
+        ("18 % GREY", 328.0, 217.8), ("50 % GREY", 72.0, 217.8),
+        *((f"-{step}" if step else "0 EV", x, 277.6) for step, x in enumerate(centres)),
+    ]  # fmt: skip
+    return [Mark(Lettering(text, x, y, 1.7, 0.14), LINE) for text, x, y in texts]
+
+
 def compose() -> tuple[Mark, ...]:
     """The chart's marks, in the order in which they are painted."""
-    parts = (_frame, _title, _stars, _colours, _edges, _line_pairs, _greys)
+    parts = (frame, _title, _stars, _colours, _edges, _flats, _line_pairs, _steps, _fine_text, _labels)
     return tuple(mark for part in parts for mark in part())
 
 
-class Chart:
-    """The chart as a scene of linear light."""
+class Chart(Drawing):
+    """The chart as a scene of linear light. It hangs in a collimator, so it is far away."""
 
     def __init__(self) -> None:
-        self._marks = tuple((mark, mark.shape.bounds) for mark in compose())
-
-    def band(self, width: int, height: int, top: int, rows: int) -> NDArray[np.float32]:
-        """Rows `top` to `top + rows` of the chart at `width` x `height`.
-
-        Returns linear sRGB light of shape (rows, width, 3), 1.0 = diffuse white, as a view on three
-        planes. However the picture is cut into bands, the same pixels come out (the lettering to
-        within 1/255, its mask's rounding).
-        """
-        scale = min(width / LAYOUT_WIDTH, height / LAYOUT_HEIGHT)
-        left = (width / scale - LAYOUT_WIDTH) / 2
-        above = (height / scale - LAYOUT_HEIGHT) / 2
-        skipped = above - top / scale
-        x = ((np.arange(width) + 0.5) / scale - left).astype(np.float32)
-        y = ((np.arange(top, top + rows) + 0.5) / scale - above).astype(np.float32)
-        planes = _background(x, y)
-        for mark, (x0, y0, x1, y1) in self._marks:
-            lines = _covered(y0 + skipped, y1 + skipped, scale, rows)
-            columns = _covered(x0 + left, x1 + left, scale, width)
-            if lines.start < lines.stop and columns.start < columns.stop:
-                grid = Grid(x[None, columns], y[lines, None], scale)
-                _paint(planes[:, lines, columns], mark.shape.coverage(grid), mark.light)
-        return np.moveaxis(planes, 0, -1)
-
-
-def _background(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The dark ground, brightest in the middle: a product of a column and a row, so it costs one pass."""
-    across = 1.0 - 0.42 * np.clip(np.abs(x - LAYOUT_WIDTH / 2) / (LAYOUT_WIDTH / 2), 0, 1.4) ** 2
-    down = 1.0 - 0.42 * np.clip(np.abs(y - LAYOUT_HEIGHT / 2) / (LAYOUT_HEIGHT / 2), 0, 1.4) ** 2
-    light = np.array(BACKGROUND)[:, None, None] * across[None, None, :]
-    ground: NDArray[np.float32] = light.astype(np.float32) * down[None, :, None].astype(np.float32)
-    return ground
-
-
-def _covered(low: float, high: float, scale: float, count: int) -> slice:
-    """The pixels of `count` that an interval touches, with one more on each side for the soft edge."""
-    first = min(max(math.floor(low * scale) - 1, 0), count)
-    last = min(max(math.ceil(high * scale) + 1, 0), count)
-    return slice(first, last)
-
-
-def _paint(planes: NDArray[np.float32], coverage: NDArray[np.float32], light: Light) -> None:
-    """Lays light over the picture in place, as much of it as each pixel is covered."""
-    for plane, level in zip(planes, light, strict=True):
-        plane += coverage * (np.float32(level) - plane)
+        super().__init__(compose())

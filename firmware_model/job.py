@@ -34,12 +34,16 @@ class PackedImage:
 
 @dataclass(frozen=True)
 class ExposureWanted:
-    """Event: the shutter opens now. The shell answers with `ImageReady` when it has the pixels."""
+    """Event: the shutter opens now. The shell answers with `ImageReady` when it has the pixels.
+
+    Of a stream that is `endless`, images may come again.
+    """
 
     channel: int
     image_id: int
     request: ExposureRequest
     layout: ImageLayout
+    endless: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,9 @@ class Job:
         """When frames become ready; None when some wait to be taken already, or the pixels are missing."""
         if self.image is None or self.frames_ready(now) > self.next_frame:
             return None
-        if now < self.exposed_ns:
-            return self.exposed_ns
-        block = (
-            max(0, now - self.exposed_ns) * READOUT_BLOCKS // self.readout_ns + 1 if self.readout_ns else 1
-        )
-        return self.exposed_ns + min(self.readout_ns, -(-block * self.readout_ns // READOUT_BLOCKS))
+        # The first block with which one more frame is whole: a small image needs no wake-up for each block.
+        block = min(READOUT_BLOCKS, -(-self.next_frame * READOUT_BLOCKS // self.layout.chunks))
+        return self.exposed_ns - (-block * self.readout_ns // READOUT_BLOCKS)
 
     @property
     def sent(self) -> bool:

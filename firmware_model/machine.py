@@ -17,12 +17,13 @@ from enum import Enum
 from typing import Any
 
 from laserlink.firmware_model.actions import Actions
-from laserlink.firmware_model.controls import SENSOR_TEMPERATURE
+from laserlink.firmware_model.autofocus import FocusMeasured
 from laserlink.firmware_model.profile import Profile
+from laserlink.firmware_model.runs import ChunkRun
 from laserlink.firmware_model.services import SERVICES
 from laserlink.firmware_model.stream import ImageReady
 from laserlink.firmware_model.table import TABLE, Input
-from laserlink.firmware_model.thermal import level_of
+from laserlink.firmware_model.thermal import level_of, slowdown_of
 from laserlink.firmware_model.timing import ModuleTimer
 from laserlink.protocol.connection import Received
 from laserlink.protocol.delivery import Admission
@@ -32,7 +33,7 @@ from laserlink.protocol.messages.layout import Record, Reply, Request
 from laserlink.protocol.messages.power import TemperatureEvent
 from laserlink.protocol.states import LaneKind, Seating, TemperatureLevel
 from laserlink.protocol.states import ModuleState as S
-from laserlink.protocol.timers import DETACH_DEBOUNCE_NS
+from laserlink.protocol.timers import ATTACH_WATCHDOG_NS, DERATE_NOTICE_NS, DETACH_DEBOUNCE_NS
 
 # What the field of a temperature event holds: a broken sensor reads as far as this.
 CENTIDEGREES_MIN, CENTIDEGREES_MAX = -(1 << 15), (1 << 15) - 1
@@ -66,7 +67,7 @@ class Broken:
     text: str
 
 
-ModuleInput = Contact | Temperature | RingTurned | Broken | ImageReady
+ModuleInput = Contact | Temperature | RingTurned | Broken | ImageReady | FocusMeasured
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,10 @@ INPUT_OF: dict[type[Record], Input] = {
     bulk.UpdateData: Input.UPDATE_DATA,
     bulk.UpdateEnd: Input.UPDATE_END,
 }
+
+
+# The host knows the controls, and the lens moves by itself.
+FOCUSING_STATES = (S.READY, S.STREAMING)
 
 
 class _Expired(Enum):
@@ -127,12 +132,14 @@ class Module(Actions):
             case Temperature(celsius):
                 self._feel(celsius)
             case RingTurned(dioptres):
-                self._turn_ring(dioptres)
+                self.focus.turn_ring(dioptres, now)
             case Broken(text):
                 self.fault_text = text
                 self._step(Input.BROKEN)
             case ImageReady():
                 self.streams.image_ready(happening)
+            case FocusMeasured():
+                self.focus.take(happening)
         self._advance()
 
     def receive_data(self, lane: LaneKind, data: bytes | bytearray | memoryview, now: int) -> None:
@@ -161,12 +168,30 @@ class Module(Actions):
             return 0
         if self.state is S.TRAINING:
             return self.pattern.fill(self.connection, buffer, now)
-        if self.state is not S.STREAMING and not (self.state is S.READY and self.identified):
+        if not self._sends_images:
             return 0
         written = self.streams.fill(buffer, now)
         if written:
             self._advance()
         return written
+
+    @property
+    def _sends_images(self) -> bool:
+        return self.state is S.STREAMING or (self.state is S.READY and self.identified)
+
+    def chunks_to_send(self, lane: LaneKind, now: int) -> ChunkRun | None:
+        """Chunks that may go on a lane which frames them itself; tell `chunks_sent` how many did.
+
+        None: see what `images_to_send` has.
+        """
+        self.now = now
+        if lane is not self.connection.image_lane or not self.shining or not self._sends_images:
+            return None
+        return self.streams.next_run(now)
+
+    def chunks_sent(self, run: ChunkRun, count: int) -> None:
+        """So many chunks of a run have gone."""
+        self.connection.counters.bytes_sent += run.sent(count)
 
     def next_event(self) -> object | None:
         """The next thing that the shell must do or may show: `ExposureWanted`, `UpdateInstalled`."""
@@ -180,6 +205,7 @@ class Module(Actions):
             self.event_sender.next_deadline(),
             self.streams.next_deadline(now, lit=self.state is S.STREAMING and self.shining),
             self.pattern.next_ns(now) if self.state is S.TRAINING else None,
+            self.focus.next_deadline(now, self._sensor_ready_ns) if self.state in FOCUSING_STATES else None,
         ]
         return min((at for at in due if at is not None), default=None)
 
@@ -189,6 +215,8 @@ class Module(Actions):
         while (timer := self.timers.pop_due(now)) is not None:
             if timer is ModuleTimer.BEACON:
                 self.send_beacon()
+            elif timer is ModuleTimer.DERATE:
+                self.slow_down()
             else:
                 self._expire(_Expired[timer.name].value)
         for received in self.connection.on_deadline(now, self._get_state):
@@ -199,7 +227,12 @@ class Module(Actions):
     @property
     def outputs(self) -> ModuleOutputs:
         """What the module does to the world now; the interlock is worked out at every look."""
-        draw = self.power.draw_ma(laser=self.laser, gbps=self.streams.gbps if self.laser else 0.0)
+        draw = self.power.draw_ma(
+            laser=self.laser,
+            gbps=self.streams.gbps if self.laser else 0.0,
+            booting=self.booting,
+            motor=self.focus.drive.is_moving(self.now),
+        )
         powered = self.state is not S.DETACHED
         return ModuleOutputs(self.laser, self.power.sensor_on, draw * powered, self.power.limit_ma * powered)
 
@@ -230,6 +263,9 @@ class Module(Actions):
         if happening is Input.SILENT and self.too_many_recoveries():
             self.fault_text = "too many recoveries"
             happening = Input.BROKEN
+        hot = self.temperature is TemperatureLevel.HOT
+        if happening is Input.ATTACH_EXPIRED and hot and (self.state, Input.STILL_HOT) in TABLE:
+            happening = Input.STILL_HOT
         self._step(happening)
 
     def _touch(self, made: bool) -> None:
@@ -244,25 +280,27 @@ class Module(Actions):
 
     def _feel(self, celsius: float) -> None:
         self.celsius = celsius
-        self.controls.values[SENSOR_TEMPERATURE] = celsius
-        level = level_of(celsius, self.temperature)
-        if level is self.temperature:
+        self.controls.feel(celsius)
+        before, slowdown_before = self.temperature, self.slowdown
+        self.temperature = level_of(celsius, before)
+        self.slowdown = slowdown_of(celsius, slowdown_before)
+        if (self.temperature, self.slowdown) == (before, slowdown_before):
             return
-        self.temperature = level
-        self.streams.warm = level is not TemperatureLevel.NORMAL
-        if level is TemperatureLevel.HOT:
+        if self.temperature is TemperatureLevel.HOT is not before:
             self._step(Input.HOT)
+        elif before is TemperatureLevel.HOT is not self.temperature and self.timers.at(ModuleTimer.ATTACH):
+            self.timers.set(ModuleTimer.ATTACH, self.now + ATTACH_WATCHDOG_NS)
         centidegrees = max(CENTIDEGREES_MIN, min(CENTIDEGREES_MAX, round(celsius * 100)))
-        self.tell(TemperatureEvent(level, centidegrees))
-        self.adjust_streams()
-
-    def _turn_ring(self, dioptres: float) -> None:
-        value = self.controls.turn_ring(dioptres)
-        self.tell_control_changed(value)
+        self.tell(TemperatureEvent(self.temperature, centidegrees))
+        if self.slowdown > self.streams.slowdown:
+            self.timers.set(ModuleTimer.DERATE, self.now + DERATE_NOTICE_NS)
+        else:
+            self.slow_down()
 
     def _advance(self) -> None:
-        """Let streams go on, and tell when they are done."""
+        """Let the lens and the streams go on, and tell when they are done."""
         lit = self.state is S.STREAMING and self.shining
+        self._advance_lens(lit)
         self._events.extend(self.streams.advance(self.now, lit=lit))
         finished = self.streams.take_finished()
         for channel, images in finished:
@@ -277,6 +315,21 @@ class Module(Actions):
             self._step(Input.BROKEN)
         self.watch_light()
         self._events.extend(self.take_installed())
+
+    @property
+    def _sensor_ready_ns(self) -> int | None:
+        """From when on the sensor can look; None without power for it."""
+        return self.streams.sensor_ready_ns if self.power.sensor_on else None
+
+    def _advance_lens(self, lit: bool) -> None:
+        """An image names the set that holds what is read of the lens as its exposure begins."""
+        if self.state not in FOCUSING_STATES:
+            return
+        ready_ns = self._sensor_ready_ns
+        ready = ready_ns is not None and ready_ns <= self.now
+        self._events.extend(self.focus.advance(self.now, sensor_ready=ready))
+        if self.streams.is_due(self.now, lit=lit):
+            self.focus.tell_changes(self.now)
 
     # --- messages ---
 

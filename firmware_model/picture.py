@@ -28,6 +28,8 @@ class PictureScene:
     `codes` is 8-bit sRGB of shape (height, width, 3).
     """
 
+    distance_dioptres = 0.0
+
     def __init__(self, codes: NDArray[np.uint8]) -> None:
         self._codes = codes
 

@@ -49,16 +49,18 @@ class PowerSink:
         dynamic = self._power.readout_ma_per_gbps * gbps
         return math.ceil(self._power.idle_ma + self._power.sensor_on_ma + self._laser_ma + dynamic)
 
-    def draw_ma(self, *, laser: bool, gbps: float) -> int:
-        """What is drawn now."""
+    def draw_ma(self, *, laser: bool, gbps: float, booting: bool = False, motor: bool = False) -> int:
+        """What is drawn now. A lens that still moves when the contract has ended, moves on without power."""
+        if booting:
+            return self._power.boot_ma
         if not self.contracted:
             return self._power.idle_ma
         lit = self._laser_ma if laser else 0
+        moved = self._power.motor_reserve_ma if motor and self.sensor_on else 0
         if not self.sensor_on:
             return self._power.idle_ma + lit
-        return round(
-            self._power.idle_ma + self._power.sensor_on_ma + lit + self._power.readout_ma_per_gbps * gbps
-        )
+        steady = self._power.idle_ma + self._power.sensor_on_ma + lit + moved
+        return round(steady + self._power.readout_ma_per_gbps * gbps)
 
     def request(self, request_id: int, offers: tuple[PowerOffer, ...]) -> PowerRequest:
         """Choose an offer.

@@ -35,6 +35,7 @@ __all__ = [
     "Power",
     "Profile",
     "ProfileError",
+    "Thermal",
     "Timing",
     "load_profile",
     "profile_names",
@@ -50,6 +51,9 @@ HEIGHT_STEP = 2
 """Heights are whole Bayer cells."""
 
 _FULL_SCALE_BITS = 16
+
+DARK_REFERENCE_C = 25.0
+"""The temperature for which profiles give dark current."""
 
 Milliamps = Annotated[int, Range(0, 3000)]
 Milliseconds = Annotated[int, Range(0, 10_000)]
@@ -70,7 +74,13 @@ class Identity:
 
 @dataclass(frozen=True)
 class PixelArray:
-    """The sensor's array. Levels are in DN of 16 bits and scale down with the bit depth."""
+    """The sensor's array. Levels are in DN of 16 bits and scale down with the bit depth.
+
+    A pixel can be read at two conversion gains, low and high. Formats of `merged_from_bits` or more bits read
+    both in one exposure and merge them: the high one's small noise in the dark, the low one's well in light.
+    `scene_lux` is the light in which a scene stands that does not say. Dark current and hot pixels are
+    told at 25 degrees.
+    """
 
     width: Side
     height: Side
@@ -82,10 +92,19 @@ class PixelArray:
     high_gain_e_per_dn: Annotated[float, Range(0.001, 100.0)]
     low_gain_read_noise_e: Annotated[float, Range(0.0, 100.0)]
     high_gain_read_noise_e: Annotated[float, Range(0.0, 100.0)]
+    merged_from_bits: Bits
     black_dn16: Annotated[int, Range(0, 32_767)]
     white_dn16: Annotated[int, Range(255, 65_535)]
     quantum_efficiency: Annotated[float, Range(0.01, 1.0)]
-    white_photons_per_ms: Annotated[float, Range(0.1, 1_000_000.0)]
+    scene_lux: Annotated[float, Range(0.001, 1_000_000.0)]
+    dark_current_e_per_s: Annotated[float, Range(0.0, 10_000.0)]
+    dark_doubling_k: Annotated[float, Range(1.0, 100.0)]
+    prnu_pixel: Annotated[float, Range(0.0, 0.2)]
+    prnu_column: Annotated[float, Range(0.0, 0.2)]
+    dsnu_pixel_e: Annotated[float, Range(0.0, 100.0)]
+    dsnu_column_e: Annotated[float, Range(0.0, 100.0)]
+    hot_pixels_ppm: Annotated[float, Range(0.0, 1000.0)]
+    hot_pixel_e_per_s: Annotated[float, Range(0.0, 1_000_000.0)]
     readout_ms: Milliseconds
     exposure_us_min: Annotated[int, Range(1, 60_000_000)]
     exposure_us_max: Annotated[int, Range(1, 60_000_000)]
@@ -101,6 +120,28 @@ class PixelArray:
         return ((self.white_dn16 + 1) >> (_FULL_SCALE_BITS - bits)) - 1
 
     @property
+    def pixel_um2(self) -> float:
+        """The area of a photosite in square micrometres."""
+        return self.width_mm / self.width * self.height_mm / self.height * 1e6
+
+    @property
+    def line_ns(self) -> float:
+        """The time from one row's readout to the next's, in any mode: a binned row is several at once."""
+        return self.readout_ms * 1e6 / self.height
+
+    def dn_per_e(self, bits: int, analogue_gain: float) -> float:
+        """The conversion gain in DN of `bits` per electron."""
+        return analogue_gain / self.low_gain_e_per_dn / (1 << (_FULL_SCALE_BITS - bits))
+
+    def leak(self, temperature_c: float) -> float:
+        """Dark current at that temperature as a multiple of that at 25 degrees."""
+        return float(2.0 ** ((temperature_c - DARK_REFERENCE_C) / self.dark_doubling_k))
+
+    def merges(self, bits: int, analogue_gain: float) -> bool:
+        """Whether both conversion gains are merged; above the switch-over there is nothing to merge."""
+        return bits >= self.merged_from_bits and analogue_gain < self.high_gain_from
+
+    @property
     def high_gain_from(self) -> float:
         """The analogue gain from which the pixel works at its high conversion gain."""
         return self.low_gain_e_per_dn / self.high_gain_e_per_dn
@@ -113,21 +154,35 @@ class PixelArray:
 
 @dataclass(frozen=True)
 class Lens:
-    """The optics in front of the array."""
+    """The optics in front of the array, and their motors. `f_number` is that of the widest stop.
+
+    `spot_um` is the standard deviation of the aberrations' spot wide open; `vignetting_ev` what the barrel
+    takes from the corners wide open, besides the natural fall-off.
+    """
 
     focal_length_mm: Annotated[float, Range(0.5, 1000.0)]
     f_number: Annotated[float, Range(0.7, 64.0)]
+    transmission: Annotated[float, Range(0.01, 1.0)]
+    stops: Annotated[tuple[float, ...], Each(Range(0.7, 64.0))]
+    stop_ms: Milliseconds
+    spot_um: Annotated[float, Range(0.0, 100.0)]
+    vignetting_ev: Annotated[float, Range(0.0, 8.0)]
     focus_min_m: Annotated[float, Range(0.001, 100.0)]
     position_min_dioptres: Annotated[float, Range(0.0, 100.0)]
     position_max_dioptres: Annotated[float, Range(0.0, 100.0)]
     focus_dioptres_per_s: Annotated[float, Range(0.01, 1000.0)]
+    settle_ms: Milliseconds
 
 
 @dataclass(frozen=True)
 class Colour:
-    """The colour response: `xyz_to_camera` is 3 x 3 at D65, row by row (DNG ColorMatrix1)."""
+    """The colour response: `xyz_to_camera` is 3 x 3 at D65, row by row (DNG ColorMatrix2).
+
+    `xyz_to_camera_a` is that at illuminant A (DNG ColorMatrix1); None where a replayed file does not say it.
+    """
 
     xyz_to_camera: Annotated[tuple[float, ...], Each(Range(-4.0, 4.0), count=9)]
+    xyz_to_camera_a: Annotated[tuple[float, ...], Each(Range(-4.0, 4.0), count=9)] | None
 
     @property
     def as_shot_neutral(self) -> tuple[float, float, float]:
@@ -147,6 +202,20 @@ class Power:
     readout_ma_per_gbps: Annotated[float, Range(0.0, 1000.0)]
     laser_ma: Milliamps
     motor_reserve_ma: Milliamps
+
+
+@dataclass(frozen=True)
+class Thermal:
+    """How the module takes heat and gives it away; `ambient_c` and `phone_c` are the world around it."""
+
+    mass_g: Annotated[float, Range(0.1, 10_000.0)]
+    specific_heat_j_per_kgk: Annotated[float, Range(100.0, 5000.0)]
+    sensor_j_per_k: Annotated[float, Range(0.1, 1000.0)]
+    sensor_to_body_k_per_w: Annotated[float, Range(0.1, 1000.0)]
+    body_to_air_k_per_w: Annotated[float, Range(0.1, 1000.0)]
+    body_to_phone_k_per_w: Annotated[float, Range(0.1, 1000.0)]
+    ambient_c: Annotated[float, Range(-40.0, 85.0)]
+    phone_c: Annotated[float, Range(-40.0, 85.0)]
 
 
 @dataclass(frozen=True)
@@ -199,6 +268,7 @@ class Profile:
     lens: Lens
     colour: Colour | None
     power: Power
+    thermal: Thermal
     timing: Timing
     lanes: tuple[LaneFacts, ...]
     modes: tuple[Mode, ...]
@@ -255,7 +325,7 @@ class Profile:
             white_dn16=((white + 1) << shift) - 1,
         )
         full = replace(self.modes[0], width=width, height=height, formats=(bits,), default_bits=bits)
-        colour = None if xyz_to_camera is None else Colour(tuple(xyz_to_camera))
+        colour = None if xyz_to_camera is None else Colour(tuple(xyz_to_camera), None)
         fitted = replace(self, sensor=sensor, colour=colour, modes=(full,))
         for part, where in ((sensor, "sensor"), (full, "modes[0]"), (colour, "colour")):
             check_values(part, source, where)
@@ -329,6 +399,8 @@ def _limits(profile: Profile) -> Rules:
         ("lens.position_max_dioptres", lens.position_min_dioptres, lens.position_max_dioptres),
     ):
         yield key, low < high, f"a number above {low}, the lower limit"
+    ordered = lens.stops[0] == lens.f_number and all(map(float.__lt__, lens.stops, lens.stops[1:]))
+    yield "lens.stops", ordered, "f_number, then ever larger numbers"
     nearest = 1.0 / lens.focus_min_m
     agrees = math.isclose(lens.position_max_dioptres, nearest, rel_tol=0.01)
     yield "lens.position_max_dioptres", agrees, f"1 / focus_min_m = {nearest:.3f} within 1 %"

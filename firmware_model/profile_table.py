@@ -6,7 +6,7 @@ dataclasses a list of tables. Every key is required and no other key is allowed.
 
 from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, Protocol, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Protocol, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 Table = TypeVar("Table")
 
@@ -118,7 +118,7 @@ def check_values(instance: Any, source: str, where: str) -> None:
 
 
 def _read_value(hint: Any, value: Any, source: str, where: str) -> Any:
-    if get_origin(hint) is UnionType:
+    if get_origin(hint) in (UnionType, Union):
         (hint,) = (part for part in get_args(hint) if part is not NoneType)
     if get_origin(hint) is Annotated:
         base, check = get_args(hint)

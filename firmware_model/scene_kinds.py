@@ -1,6 +1,7 @@
 """The two kinds of scene that a sensor can look at, and the error of one that cannot be used."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -25,12 +26,43 @@ class SceneError(Exception):
 class LuminanceScene(Protocol):
     """Light in front of the lens."""
 
+    @property
+    def distance_dioptres(self) -> float:
+        """How near the scene is: 1 / metres, 0.0 = far away."""
+        ...
+
     def band(self, width: int, height: int, top: int, rows: int) -> NDArray[np.float32]:
         """Rows `top` to `top + rows` of the scene drawn at `width` x `height`.
 
         Returns linear light in sRGB primaries, shape (rows, width, 3), 1.0 = diffuse white.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A scene as it stands before the camera: how far away, in what light, and whether it moves.
+
+    `lux` is the illuminance that falls on it (a white card then has lux / pi cd/m2); None: what the
+    profile gives. Without `lens` the light falls on the bare sensor, as even as an integrating sphere's, and
+    as strong as the lens would bring it wide open. `film` gives a moving scene, by the arguments of `at`.
+    """
+
+    scene: LuminanceScene
+    distance_dioptres: float = 0.0
+    lux: float | None = None
+    lens: bool = True
+    film: Callable[[int, int, int], LuminanceScene] | None = None
+
+    def band(self, width: int, height: int, top: int, rows: int) -> NDArray[np.float32]:
+        """The scene's own, see LuminanceScene."""
+        return self.scene.band(width, height, top, rows)
+
+    def at(self, started_ns: int, delay_ns: int, exposure_ns: int) -> "Stage":
+        """What rows see that are exposed `delay_ns` after the start of the image, for `exposure_ns`."""
+        return (
+            self if self.film is None else replace(self, scene=self.film(started_ns, delay_ns, exposure_ns))
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +82,7 @@ class BayerScene:
     xyz_to_camera: tuple[float, ...] | None = None
 
 
-Scene = LuminanceScene | BayerScene
+Scene = LuminanceScene | Stage | BayerScene
 
 
 def wire_bits(bits: int) -> int:

@@ -3,14 +3,15 @@
 When each is legal stands in `protocol/catalogue.py`. A service that refuses raises a RemoteProtocolError.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from laserlink.firmware_model.actions import Actions
 from laserlink.firmware_model.bulk import file_part
+from laserlink.firmware_model.controls import Control
 from laserlink.protocol.catalogue import EVENT_CHANNEL
 from laserlink.protocol.connection import Received
-from laserlink.protocol.errors import LimitExceeded, OutOfBounds, WrongChannel
+from laserlink.protocol.errors import LimitExceeded, OutOfBounds, UnknownControl, WrongChannel
 from laserlink.protocol.frame import OVERHEAD_BYTES
 from laserlink.protocol.limits import ECHO_BYTES_MAX
 from laserlink.protocol.messages import bulk, control, diagnostics, image, link
@@ -75,9 +76,22 @@ def echo(module: Actions, received: Received, request: diagnostics.Echo) -> diag
     return diagnostics.EchoReply(request.request_id, request.data)
 
 
+def _is_spoken(module: Actions, known: Control | None) -> bool:
+    """Whether a control's type is one that hello agreed on."""
+    is_rectangle = known is not None and known.type is control.ValueType.RECTANGLE
+    return not is_rectangle or link.Features.RECTANGLES in module.connection.features
+
+
+def _check_spoken(module: Actions, named: Iterable[control.ControlId | control.ControlValue]) -> None:
+    """Raises UnknownControl for one that this session does not have."""
+    for item in named:
+        if not _is_spoken(module, module.controls.controls.get(item.id)):
+            raise UnknownControl(f"this session has no control {item.id}", item.id)
+
+
 def control_list(module: Actions, received: Received, request: control.ControlList) -> control.ControlInfos:
     """As many controls as fit the frame. Raises OutOfBounds behind the last one."""
-    controls = [item.info() for item in module.controls.controls.values()]
+    controls = [item.info() for item in module.controls.controls.values() if _is_spoken(module, item)]
     if request.start >= len(controls):
         raise OutOfBounds(f"there are {len(controls)} controls", request.start)
     room = module.connection.out_bytes_max - OVERHEAD_BYTES - len(bytes(control.ControlInfos()))
@@ -91,7 +105,9 @@ def control_list(module: Actions, received: Received, request: control.ControlLi
 
 
 def control_get(module: Actions, received: Received, request: control.ControlGet) -> control.ControlValues:
-    """The values in force."""
+    """The values in force, and what is read of the lens."""
+    _check_spoken(module, request.controls)
+    module.focus.read(module.now)
     return control.ControlValues(
         request.request_id, module.controls.set_id, module.controls.get(request.controls)
     )
@@ -99,7 +115,8 @@ def control_get(module: Actions, received: Received, request: control.ControlGet
 
 def control_set(module: Actions, received: Received, request: control.ControlSet) -> control.ControlSetReply:
     """All or none."""
-    return control.ControlSetReply(request.request_id, module.controls.set(request.values))
+    _check_spoken(module, request.values)
+    return control.ControlSetReply(request.request_id, module.focus.set(request.values, module.now))
 
 
 def stream_configure(

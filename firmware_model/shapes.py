@@ -250,7 +250,7 @@ def _resample(mask: NDArray[np.uint8], box: Bounds, shape: tuple[int, int]) -> F
     return np.asarray(resized, dtype=np.float32) * np.float32(1 / 255)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)
 def _letters(text: str, cap_px: int, tracking: float) -> NDArray[np.uint8]:
     """The text as an 8-bit mask of `cap_px` rows, trimmed to its ink, in Pillow's own font."""
     # Aileron's capitals are 0.7 of its size.

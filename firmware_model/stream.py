@@ -7,13 +7,20 @@ any part of it is sent again, bit-identical, when the host asks.
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-from laserlink.firmware_model.controls import ANALOGUE_GAIN, EXPOSURE_TIME, TEST_PATTERN_MODE, ControlStore
+from laserlink.firmware_model.controls import (
+    ANALOGUE_GAIN,
+    EXPOSURE_TIME,
+    SENSOR_TEMPERATURE,
+    TEST_PATTERN_MODE,
+    ControlStore,
+)
 from laserlink.firmware_model.identity import readout_us
 from laserlink.firmware_model.job import ExposureWanted, ImageReady, Job, PackedImage
+from laserlink.firmware_model.lens import LensDrive
 from laserlink.firmware_model.power import PowerSink
 from laserlink.firmware_model.profile import Mode, Profile
+from laserlink.firmware_model.runs import ChunkRun, Stream, next_run
 from laserlink.firmware_model.sensor import ExposureRequest
 from laserlink.protocol import _accel
 from laserlink.protocol.catalogue import Channel
@@ -46,56 +53,33 @@ from laserlink.protocol.messages.image import (
 from laserlink.protocol.states import BITS_PER_BYTE
 from laserlink.protocol.timers import NS_PER_S, NS_PER_US, RETENTION_NS
 
-__all__ = ["REPEATS_MAX", "ExposureWanted", "ImageReady", "PackedImage", "Stream", "Streams"]
+__all__ = ["REPEATS_MAX", "ChunkRun", "ExposureWanted", "ImageReady", "PackedImage", "Stream", "Streams"]
 
 # Parts of images that may wait to be sent again: 16 ranges at once, five times, of two images.
 REPEATS_MAX = (RESEND_RANGES_MAX + 2) * RESEND_TRIES * IMAGES_IN_FLIGHT
-WARM_SLOWDOWN = 2
-
-
-@dataclass
-class Stream:
-    """One configured stream and what it is doing."""
-
-    channel: int
-    mode: Mode
-    layout: ImageLayout
-    region: tuple[int, int, int, int]
-    interval_ns: int
-    active: bool = False
-    endless: bool = False
-    remaining: int = 0
-    images_sent: int = 0
-    credit: int | None = None
-    next_exposure_ns: int = 0
-    jobs: deque[Job] = field(default_factory=deque)
-    kept: deque[Job] = field(default_factory=deque)
-    repeats: deque[tuple[Job, int, int]] = field(default_factory=deque)
-
-    def find(self, image_id: int) -> Job | None:
-        return next((job for job in (*self.jobs, *self.kept) if job.start.image_id == image_id), None)
-
-    @property
-    def gbps(self) -> float:
-        """Packed bits a nanosecond while it runs."""
-        return self.layout.coded_bytes * 8 / self.interval_ns if self.active else 0.0
 
 
 class Streams:
     """All streams of a module."""
 
     def __init__(
-        self, connection: Connection, profile: Profile, power: PowerSink, controls: ControlStore
+        self,
+        connection: Connection,
+        profile: Profile,
+        power: PowerSink,
+        controls: ControlStore,
+        lens: LensDrive,
     ) -> None:
         self._connection = connection
         self._profile = profile
         self._power = power
         self._controls = controls
+        self._lens = lens
         self._streams: dict[int, Stream] = {}
         self._image_ids: dict[int, int] = {}
         self._turn = 0
         self.sensor_ready_ns = 0
-        self.warm = False
+        self.slowdown = 1
         self.images_sent = 0
         self.frames_resent = 0
 
@@ -161,7 +145,7 @@ class Streams:
         power_ns = self._power.interval_ns(layout.coded_bytes * 8)
         sharers = max(1, len(self.active_channels))
         slowest = max(mode.frame_duration_us * NS_PER_US, sharers * line_ns, sharers * power_ns)
-        return slowest * WARM_SLOWDOWN if self.warm else slowest
+        return slowest * self.slowdown
 
     def start(self, message: StreamStart, now: int) -> StreamStarted:
         """Raises UnknownStream, or PowerBudget when no contract covers the stream."""
@@ -257,6 +241,13 @@ class Streams:
             while lit and self._may_expose(stream) and now >= self._exposure_due_ns(stream):
                 yield self._expose(stream, now)
 
+    def is_due(self, now: int, *, lit: bool) -> bool:
+        """Whether `advance` would begin an exposure."""
+        return lit and any(
+            self._may_expose(stream) and now >= self._exposure_due_ns(stream)
+            for stream in self._streams.values()
+        )
+
     def _may_expose(self, stream: Stream) -> bool:
         if (
             not stream.active
@@ -311,8 +302,12 @@ class Streams:
             int(values[TEST_PATTERN_MODE]),
             image_id,
             stream.region,
+            focus_dioptres=self._lens.position(now),
+            f_number=self._lens.f_number(now),
+            temperature_c=values[SENSOR_TEMPERATURE],
+            started_ns=now,
         )
-        return ExposureWanted(stream.channel, image_id, request, layout)
+        return ExposureWanted(stream.channel, image_id, request, layout, stream.endless)
 
     def image_ready(self, ready: ImageReady) -> None:
         """Take the pixels of an exposure; of one that is not wanted any more, nothing."""
@@ -386,6 +381,11 @@ class Streams:
         self._turn += 1
         return written
 
+    def next_run(self, now: int) -> ChunkRun | None:
+        """Chunks that may go now, of one stream; None: there are none, or `fill` has others to say."""
+        self._turn += 1
+        return next_run(self._streams, self._turn, self._connection.session, now)
+
     def _fill_repeats(self, stream: Stream, out: memoryview) -> int:
         written = 0
         while stream.repeats:
@@ -458,10 +458,7 @@ class Streams:
             job.start.image_id,
             layout.chunk_bytes,
         )
-        size = done * (OVERHEAD_BYTES + DATA_PREFIX_BYTES + layout.chunk_bytes)
-        if done and index + done == layout.chunks:
-            size -= layout.chunk_bytes - layout.chunk_length(layout.chunks - 1)
-        return size, done
+        return layout.wire_bytes(index, done), done
 
     def _special_frame(self, channel: int, job: Job, number: int) -> bytes:
         """The start frame (number 0), or one of those with digests behind the chunks."""

@@ -28,6 +28,7 @@ class Input(Enum):
     # Its own timers and bookkeeping
     BOOTED = auto()
     ATTACH_EXPIRED = auto()
+    STILL_HOT = auto()
     SILENT = auto()
     ALIVE = auto()
     UNLIT = auto()
@@ -97,6 +98,7 @@ TABLE: dict[tuple[S, Input], tuple[str, S]] = {
     (S.CONTRACTED, I.DERATE_BELOW_STREAM): ("derate_to_stop", S.CONTRACTED),
     (S.CONTRACTED, I.REVOKE): ("revoke", S.GREETED),
     (S.CONTRACTED, I.ATTACH_EXPIRED): ("give_up", S.POWERED),
+    (S.CONTRACTED, I.STILL_HOT): ("await_cooling", S.CONTRACTED),
     (S.CONTRACTED, I.SILENT): ("recover", S.RECOVERING),
     (S.CONTRACTED, I.RESET): ("restart", S.POWERED),
     (S.CONTRACTED, I.BROKEN): ("latch", S.FAULT),

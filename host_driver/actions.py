@@ -61,7 +61,7 @@ from laserlink.protocol.timers import (
 
 __all__ = ["Actions", "Answered", "Attached", "Lost", "ModuleEvent", "NoDevice", "StateChanged", "Unanswered"]
 
-FEATURES = link.Features.RESEND | link.Features.UPDATE | link.Features.FILES
+FEATURES = link.Features.RESEND | link.Features.UPDATE | link.Features.FILES | link.Features.RECTANGLES
 # How long the phone's rail takes to its new current; USB PD allows half a second, load switches take this.
 RAIL_RAMP_NS = 20 * NS_PER_MS
 TRAININGS_MAX = 3
@@ -341,7 +341,7 @@ class Actions:
         self.lose(LossCause.POWER, "power was revoked")
 
     def do_report_refusal(self, error: link.Error) -> None:
-        cause = LossCause.POWER if self.state is S.NEGOTIATING else LossCause.PROTOCOL
+        cause = ERROR_CAUSES.get(error.code.name, LossCause.PROTOCOL)
         self._end_session()
         self.power.off()
         self.lose(cause, f"the module refused: {error.text}", final=True)
@@ -451,7 +451,7 @@ class Actions:
         self.submit(identity.DescriptorRead(offset=part.offset + len(part.part)))
 
     def do_take_last_part(self, part: identity.DescriptorPart) -> None:
-        self.descriptor = identity.Descriptor.decode(bytes(self._identity.buffer))
+        self.descriptor = self._identity.descriptor
         self.timers.cancel(HostTimer.ATTACH)
         self.submit(control.ControlList(start=0))
 

@@ -9,21 +9,27 @@ with Camera("sim:mos-100mp") as camera:
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import replace
 from types import TracebackType
 from typing import Self, TypeVar
 
 from laserlink.host_driver.actions import Lost, StateChanged
+from laserlink.host_driver.auto_controls import AeState, AutoControls, HostValue
+from laserlink.host_driver.auto_exposure import Exposure, Limits, as_controls, metered, next_exposure
 from laserlink.host_driver.errors import NoDeviceFound
-from laserlink.host_driver.identity import mode_named, suitable_mode
+from laserlink.host_driver.identity import cfa_of, mode_named, suitable_mode
 from laserlink.host_driver.lanes.driver import Driver
 from laserlink.host_driver.lanes.inbox import Inbox, Received
 from laserlink.host_driver.lanes.url import Target, open_target
 from laserlink.host_driver.machine import Host
 from laserlink.host_driver.power import Contract
+from laserlink.host_driver.series import Series
 from laserlink.host_driver.shot import Shot
+from laserlink.host_driver.white_balance import balanced
 from laserlink.protocol.errors import (
     LaserLinkError,
     LinkTimeout,
@@ -31,7 +37,13 @@ from laserlink.protocol.errors import (
     ModuleDetached,
 )
 from laserlink.protocol.image_layout import ImageLayout
-from laserlink.protocol.messages.control import ControlSetReply, Value
+from laserlink.protocol.messages.control import (
+    ControlGet,
+    ControlId,
+    ControlSetReply,
+    ControlValues,
+    decode_value,
+)
 from laserlink.protocol.messages.identity import Descriptor, SensorMode
 from laserlink.protocol.messages.image import StreamConfigure, StreamStart, StreamStop
 from laserlink.protocol.messages.layout import Record, Request
@@ -51,12 +63,14 @@ EXPOSURE_SECONDS = 60.0
 # Pictures that may wait for whoever takes them: this many bytes of them, but at least one picture.
 WAITING_BYTES_MAX = 1 << 29
 IMAGES_MAX = (1 << 32) - 1
+# Small pictures that the exposure may take to settle; from a hundred times too bright it takes five.
+SETTLING_IMAGES_MAX = 12
 REGION_MAX = (1 << 16) - 1
 
 T = TypeVar("T")
 
 
-class Camera:
+class Camera(Series):
     """A camera module behind a URL (`lanes/url.py` lists what a URL can be).
 
     Opening attaches: contact, power, light, identity. A camera may be used from several threads; their
@@ -80,7 +94,8 @@ class Camera:
         self._attaching = threading.RLock()
         self._capturing = threading.Lock()
         self._streaming = False
-        self._closed = False
+        self._closed = threading.Event()
+        self._auto = AutoControls()
         self._host: Host | None = None
         self._driver: Driver | None = None
         self._configured: tuple[str | None, str | None, tuple[int, int, int, int] | None] | None = None
@@ -111,7 +126,7 @@ class Camera:
 
     def close(self) -> None:
         """Let the module go. Twice is fine; a call that is under way in another thread ends."""
-        self._closed = True
+        self._closed.set()
         self._inbox.fail(LocalProtocolError("the camera was closed"))
         with self._attaching:
             if self._driver is not None:
@@ -139,7 +154,7 @@ class Camera:
     def _ready(self) -> tuple[Driver, Descriptor]:
         """The driver and the descriptor of an attached module; attaches again when it was lost."""
         with self._attaching:
-            if self._closed:
+            if self._closed.is_set():
                 raise LocalProtocolError("the camera is closed")
             if self._driver is None or self._driver.gone or self._inbox.failure is not None:
                 self._attach_again()
@@ -221,15 +236,32 @@ class Camera:
     # --- controls ---
 
     @property
-    def controls(self) -> dict[str, Value]:
-        """The controls of the module and their values, by libcamera's names."""
-        return self.inspect(lambda host: dict(host.controls.current))
+    def controls(self) -> dict[str, HostValue]:
+        """The controls and their values, by libcamera's names: the module's, and the host's own."""
+        return self.inspect(lambda host: dict(host.controls.current)) | self._auto.values()
 
-    def set_controls(self, **values: Value) -> int:
-        """Set controls, all of them or none; they hold from the next exposure on. The id of the set."""
+    def set_controls(self, **values: HostValue) -> int:
+        """Set controls, all of them or none; they hold from the next exposure on. The id of the set.
+
+        The host's own are in `auto_controls.py`: AeEnable, AwbEnable, ColourGains, ExposureValue, ... A value
+        that is set by hand makes that part manual.
+        """
         driver, _ = self._ready()
-        reply = self._result(driver.ask(lambda host, now: host.set_controls(values, now)))
-        return reply.set_id if isinstance(reply, ControlSetReply) else 0
+        auto, theirs = self._auto.after(values)
+        reply = self._result(driver.ask(lambda host, now: host.set_controls(theirs, now))) if theirs else None
+        self._auto = auto
+        return reply.set_id if isinstance(reply, ControlSetReply) else self._inbox.set_id
+
+    def read_controls(self, *names: str) -> dict[str, HostValue]:
+        """Values of the module's controls, as the module says now. Raises LocalProtocolError for unknown
+        names."""
+        known = self.inspect(lambda host: dict(host.controls.known))
+        if unknown := sorted(set(names) - set(known)):
+            raise LocalProtocolError(f"this module has no control {', '.join(unknown)}")
+        reply = self._request(ControlGet(0, tuple(ControlId(known[name].id) for name in names)))
+        found = reply.values if isinstance(reply, ControlValues) else ()
+        by_id = {item.id: decode_value(item.type, item.value) for item in found}
+        return {name: by_id[known[name].id] for name in names if known[name].id in by_id}
 
     # --- images ---
 
@@ -256,6 +288,7 @@ class Camera:
         driver, descriptor = self._ready()
         attached = self._inbox.attached
         lane = self._result(driver.call(lambda host, now: host.connection.image_offer))
+        cfa_of(descriptor)
         chosen = mode_named(descriptor, mode) if mode is not None else suitable_mode(descriptor, lane)
         bits = _bits(format) if format is not None else chosen.default_bits
         x, y, width, height = _checked(region) if region is not None else (0, 0, 0, 0)
@@ -264,13 +297,34 @@ class Camera:
         self._configured_for = attached
         return self._result(driver.call(lambda host, now: host.streams.layout_of(CHANNEL)))
 
-    def capture(self, timeout: float | None = None) -> Shot:
+    def capture(self, timeout: float | None = None, *, after: int | None = None) -> Shot:
         """Take one picture, within `timeout` seconds as `images` counts them.
 
-        It may have gaps, which `shot.gaps` lists; `received` says how it came.
+        It may have gaps, which `shot.gaps` lists; `received` says how it came. With `after`, a time of
+        time.monotonic_ns(), its exposure began at that time or later: what is still to come is waited for,
+        and a picture that may be older is taken again.
         """
+        self.wait_until(0 if after is None else after)
         with self._capturing:
-            return next(self.images(1, timeout=timeout))
+            while True:
+                shot = next(self.images(1, timeout=timeout))
+                began, error = (shot.metadata[f"SensorTimestamp{part}"] for part in ("", "Uncertainty"))
+                if after is None or began is None or began - error >= after:
+                    return shot
+
+    def now_ns(self) -> int:
+        """This machine's monotonic clock, which SensorTimestamp is given on."""
+        return time.monotonic_ns()
+
+    def wait_until(self, moment_ns: int) -> None:
+        """Wait, while the link lives on by itself; closing the camera ends it."""
+        while (left := moment_ns - time.monotonic_ns()) > 0 and not self._closed.wait(left / NS_PER_S):
+            pass
+
+    @property
+    def dropped(self) -> int:
+        """How many pictures came since the camera was opened that nobody took in time."""
+        return self._inbox.dropped
 
     def images(
         self, count: int | None = None, *, timeout: float | None = None
@@ -288,15 +342,51 @@ class Camera:
         self._begin()
         try:
             driver = self._configured_driver()
+            if self._auto.exposes:
+                driver = self._settle(driver)
             waiting_max, seconds = self._result(driver.call(lambda host, now: _budget(host)))
             self._inbox.keep_shots(waiting_max)
             taken = 0
             while count is None or taken < count:
                 images = min(count - taken, waiting_max) if count is not None else 0
-                yield from self._run(driver, images, seconds if timeout is None else timeout)
+                for shot in self._run(driver, images, seconds if timeout is None else timeout):
+                    yield self._finished(shot)
                 taken += images
         finally:
             self._streaming = False
+
+    def _finished(self, shot: Shot) -> Shot:
+        """A picture with what the host makes of it; the exposure of those to come follows its light."""
+        state = self._follow_light(shot)
+        return replace(shot, metadata={**shot.metadata, **balanced(shot, self._auto), "AeState": int(state)})
+
+    def _settle(self, driver: Driver) -> Driver:
+        """Let the exposure settle on the module's smallest pictures, before those that are wanted."""
+        wanted = self._configured or (None, None, None)
+        _, descriptor = self._ready()
+        smallest = min(descriptor.modes, key=lambda mode: mode.width * mode.height)
+        try:
+            self._configure(smallest.name, None, None)
+            for _ in range(SETTLING_IMAGES_MAX):
+                if self._follow_light(next(self._run(driver, 1, EXPOSURE_SECONDS))) is AeState.CONVERGED:
+                    break
+        finally:
+            self._configured, self._configured_for = wanted, 0
+        return self._configured_driver()
+
+    def _follow_light(self, shot: Shot) -> AeState:
+        """Tell the module how to expose, after what a picture shows."""
+        auto, metadata = self._auto, shot.metadata
+        if not auto.exposes or None in (metadata["ExposureTime"], metadata["AnalogueGain"]):
+            return AeState.IDLE
+        driver, _ = self._ready()
+        limits = self._result(driver.call(lambda host, now: _limits(host)))
+        taken = Exposure(metadata["ExposureTime"], metadata["AnalogueGain"])
+        wanted, state = next_exposure(metered(shot, auto.AeMeteringMode), taken, limits, auto)
+        if wanted != taken:
+            values = as_controls(wanted, auto)
+            self._result(driver.ask(lambda host, now: host.set_controls(values, now)))
+        return state
 
     def _begin(self) -> None:
         with self._attaching:
@@ -354,6 +444,12 @@ def _budget(host: Host) -> tuple[int, float]:
     line_ns = line_time_ns(layout.coded_bytes, offer.rate_bps, BITS_PER_BYTE[offer.coding])
     waiting_max = max(1, WAITING_BYTES_MAX // layout.decoded_bytes)
     return waiting_max, EXPOSURE_SECONDS + 2 * line_ns / NS_PER_S
+
+
+def _limits(host: Host) -> Limits:
+    """What the module's exposure and gain can be."""
+    exposure, gain = host.controls.known["ExposureTime"], host.controls.known["AnalogueGain"]
+    return Limits.of(exposure.minimum, exposure.maximum, gain.minimum, gain.maximum)
 
 
 def _checked(region: tuple[int, int, int, int]) -> tuple[int, int, int, int]:

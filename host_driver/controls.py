@@ -17,7 +17,16 @@ from laserlink.protocol.messages.control import (
     encode_value,
 )
 
-PYTHON_TYPES = {ValueType.BOOL: bool, ValueType.INTEGER: int, ValueType.FLOAT: float}
+PYTHON_TYPES = {
+    ValueType.BOOL: bool,
+    ValueType.INTEGER: int,
+    ValueType.FLOAT: float,
+    ValueType.RECTANGLE: tuple,
+}
+# What makes something happen once: a module that comes back does not do it again.
+TRIGGERS = {"AfTrigger", "AfPause"}
+# libcamera's values of AfTrigger, AfMode and AfState.
+AF_START, AF_AUTO, AF_SCANNING = 0, 1, 1
 
 
 def batched(values: tuple[ControlValue, ...], count: int) -> Iterator[tuple[ControlValue, ...]]:
@@ -47,7 +56,12 @@ class HostControl:
         return cls(info.id, info.name, info.unit, info.type, bool(info.read_only), minimum, maximum, default)
 
     def encode(self, value: Value) -> ControlValue:
-        """As it goes onto the wire; the module judges the bounds. LocalProtocolError for a wrong type."""
+        """As it goes onto the wire; the module judges the bounds. LocalProtocolError for a wrong type.
+
+        A rectangle may stand in a list of one, as libcamera takes AfWindows: the module has one window.
+        """
+        if self.type is ValueType.RECTANGLE and isinstance(value, list | tuple):
+            value = tuple(value[0] if len(value) == 1 else value)  # type: ignore[assignment]
         try:
             return ControlValue(self.id, self.type, encode_value(self.type, value))
         except (ValueError, TypeError) as error:
@@ -100,6 +114,9 @@ class HostControls:
         """The module took these values: they are current, and this module gets them back after a restart."""
         decoded = {self._name_of(item.id): decode_value(item.type, item.value) for item in values}
         self.current.update(decoded)
+        if decoded.get("AfTrigger") == AF_START and self.current.get("AfMode") == AF_AUTO:
+            # What an earlier scan came to holds no more; the module's own word for it is on its way.
+            self.current["AfState"] = AF_SCANNING
         self._settings.setdefault(module_id, {}).update(decoded)
 
     def to_replay(self, module_id: int) -> dict[str, Value]:
@@ -107,7 +124,9 @@ class HostControls:
         return {
             name: value
             for name, value in self._settings.get(module_id, {}).items()
-            if name in self.known and type(value) is PYTHON_TYPES[self.known[name].type]
+            if name in self.known
+            and type(value) is PYTHON_TYPES[self.known[name].type]
+            and name not in TRIGGERS
         }
 
     def note(self, event: ControlChanged) -> tuple[str, Value]:

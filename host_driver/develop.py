@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from laserlink.host_driver.illuminant import D65_WHITE, adaptation, light_of, matrix_at
 from laserlink.protocol.errors import LaserLinkError
 
 Float = NDArray[np.float32]
@@ -31,7 +32,7 @@ NEUTRAL_MIN = 0.05
 """The smallest estimated neutral component: a colour cast of 20 to 1 is noise or a filter, not a light."""
 
 GREY_WORLD_SIDE = 256
-BIN_SAMPLES = 3
+BIN_SAMPLES = 2
 """Samples taken per axis, and per colour plane, in one bin of a thumbnail; more would only cost time."""
 
 XYZ_FROM_SRGB = np.array(
@@ -39,8 +40,11 @@ XYZ_FROM_SRGB = np.array(
 )
 """Linear sRGB to CIE XYZ, both at D65."""
 
+CFA_ORDERS = ("RGGB", "GRBG", "GBRG", "BGGR")
+"""Bayer orders by their top-left 2 x 2 in reading order; the place of R is where RGGB begins in them."""
+
 PLANES = ((0, 0), (0, 1), (1, 0), (1, 1))
-"""(row, column) of the colour planes in RGGB: red, green beside red, green beside blue, blue."""
+"""(row, column) of the colour planes from a red pixel on: red, green beside red, green beside blue, blue."""
 RED, GREEN_R, GREEN_B, BLUE = range(4)
 CHANNEL_PLANES = ((RED,), (GREEN_R, GREEN_B), (BLUE,))
 
@@ -84,22 +88,32 @@ class Picture(Protocol):
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How samples become sRGB: one black level and gain per plane, then a 3 x 3 matrix, exposure included."""
+    """How samples become sRGB: one black level and gain per plane, then a 3 x 3 matrix, exposure included.
+
+    Planes are in the order of `PLANES`, whatever the pattern begins with.
+    """
 
     black_levels: Float
     gains: Float
     matrix: Float
 
 
-def camera_to_srgb(color_matrix: Any) -> Float:
+def camera_to_srgb(color_matrix: Any, color_matrix_a: Any = None, neutral: Any = None) -> Float:
     """The 3 x 3 matrix from white-balanced camera colours to linear sRGB; white stays white.
 
-    `color_matrix` is XYZ to camera at D65, 9 numbers in rows, as in DNG; None (unknown) gives identity.
-    Raises `BadColorMatrix`.
+    The matrices are XYZ to camera at D65 and at illuminant A, 9 numbers in rows, as in DNG; None is unknown,
+    and at D65 gives identity. `neutral` is the camera's colour of white: with both matrices it tells which
+    light the picture was taken in, and the matrix is the one for that light. Raises `BadColorMatrix`.
     """
     if color_matrix is None:
         return np.eye(3, dtype=np.float32)
-    camera_from_srgb = np.asarray(color_matrix, dtype=np.float64).reshape(3, 3) @ XYZ_FROM_SRGB
+    matrix = np.asarray(color_matrix, dtype=np.float64).reshape(3, 3)
+    if color_matrix_a is not None and neutral is not None:
+        other = np.asarray(color_matrix_a, dtype=np.float64).reshape(3, 3)
+        light = light_of(np.asarray(neutral, dtype=np.float64), matrix, other)
+        if light is not None:
+            matrix = matrix_at(light[1], matrix, other) @ adaptation(D65_WHITE, light[0])
+    camera_from_srgb = matrix @ XYZ_FROM_SRGB
     white = camera_from_srgb.sum(axis=1)
     if not np.all(white > 1e-6):
         raise BadColorMatrix(f"ColorMatrix maps white to {white.round(6).tolist()}")
@@ -124,11 +138,13 @@ def develop(picture: Picture, *, exposure_gain: float | None = None) -> Iterator
     brightest half percent just reaches white. Works for any height and even width of at least 2.
     Raises `BadColorMatrix`.
     """
-    recipe = _recipe(picture, exposure_gain)
-    height = picture.raw.shape[0]
+    recipe = _recipe(picture, exposure_gain, None)
+    height, width = picture.raw.shape
+    down, right = red_site(picture)
     for top in range(0, height, BAND_ROWS):
         rows = min(BAND_ROWS, height - top)
-        yield _develop_band(_with_border(picture.raw, top, rows), recipe)[:rows]
+        band = _develop_band(_with_border(picture.raw, top, rows, (down, right)), recipe)
+        yield band[down : down + rows, right : right + width]
 
 
 def thumbnail(picture: Picture, max_side: int) -> NDArray[np.uint8]:
@@ -139,8 +155,9 @@ def thumbnail(picture: Picture, max_side: int) -> NDArray[np.uint8]:
     """
     if max_side < 1:
         raise ValueError(f"max_side is {max_side}; it must be at least 1")
-    recipe = _recipe(picture, None)
-    means = _binned(picture, max_side)
+    means = binned(picture, max_side)
+    # Enough bins tell the exposure too; binning twice would take twice as long.
+    recipe = _recipe(picture, None, means if max_side >= GREY_WORLD_SIDE else None)
     planes = [_levelled(means[plane], recipe, plane) for plane in range(4)]
     channels = [np.mean([planes[plane] for plane in group], axis=0) for group in CHANNEL_PLANES]
     out = np.empty((*channels[0].shape, 3), np.uint8)
@@ -148,20 +165,38 @@ def thumbnail(picture: Picture, max_side: int) -> NDArray[np.uint8]:
     return out
 
 
-def _recipe(picture: Picture, exposure_gain: float | None) -> _Recipe:
-    black_levels = np.asarray(picture.metadata["SensorBlackLevels"], dtype=np.float32)
+def red_site(picture: Picture) -> tuple[int, int]:
+    """Row and column, 0 or 1, of the red pixel in the top-left 2 x 2."""
+    row, column = divmod(str(picture.metadata.get("CfaPattern", CFA_ORDERS[0])).index("R"), 2)
+    return row, column
+
+
+def black_levels_of(picture: Picture) -> Float:
+    """The black levels in the order of `PLANES`; the metadata has them in reading order."""
+    down, right = red_site(picture)
+    levels = np.asarray(picture.metadata["SensorBlackLevels"], dtype=np.float32).reshape(2, 2)
+    return np.array([levels[row ^ down, column ^ right] for row, column in PLANES], dtype=np.float32)
+
+
+def _recipe(picture: Picture, exposure_gain: float | None, means: Float | None) -> _Recipe:
+    """`means` are those of a small picture, for the automatic exposure; None has it make its own."""
+    black_levels = black_levels_of(picture)
     red, green, blue = white_balance(picture)
     # The smallest gain is 1, so every saturated sample reaches 1.0: clipped there, highlights are neutral.
     balance = 1 / np.array([red, green, green, blue], dtype=np.float32)
     gains = balance / (picture.metadata["WhiteLevel"] - black_levels)
-    recipe = _Recipe(black_levels, gains, camera_to_srgb(picture.metadata.get("ColorMatrix")))
-    gain = _exposure_gain(picture, recipe) if exposure_gain is None else exposure_gain
+    matrices = (picture.metadata.get("ColorMatrix"), picture.metadata.get("ColorMatrixA"))
+    recipe = _Recipe(black_levels, gains, camera_to_srgb(*matrices, (red, green, blue)))
+    if exposure_gain is None:
+        small = binned(picture, GREY_WORLD_SIDE) if means is None else means
+        gain = _exposure_gain(small, recipe)
+    else:
+        gain = exposure_gain
     return _Recipe(black_levels, gains, recipe.matrix * np.float32(gain))
 
 
-def _exposure_gain(picture: Picture, recipe: _Recipe) -> float:
+def _exposure_gain(means: Float, recipe: _Recipe) -> float:
     """At least 1: a gain below would turn clipped highlights grey."""
-    means = _binned(picture, GREY_WORLD_SIDE)
     planes = np.stack([_levelled(means[plane], recipe, plane) for plane in (RED, GREEN_R, BLUE)])
     linear = np.tensordot(recipe.matrix, planes, axes=1)
     bright = float(np.percentile(linear.max(axis=0), EXPOSURE_PERCENTILE))
@@ -170,9 +205,9 @@ def _exposure_gain(picture: Picture, recipe: _Recipe) -> float:
 
 def _grey_world(picture: Picture) -> NDArray[np.float64]:
     """The mean colour of the picture without its clipped parts; (1, 1, 1) when there is no light in it."""
-    black_levels = np.asarray(picture.metadata["SensorBlackLevels"], dtype=np.float64)
+    black_levels = black_levels_of(picture)
     scale = picture.metadata["WhiteLevel"] - black_levels
-    light = _binned(picture, GREY_WORLD_SIDE).reshape(4, -1)
+    light = binned(picture, GREY_WORLD_SIDE).reshape(4, -1)
     light = (light - black_levels[:, np.newaxis]) / scale[:, np.newaxis]
     useful = light[:, light.max(axis=0) < CLIPPED]
     if useful.size == 0:
@@ -184,8 +219,8 @@ def _grey_world(picture: Picture) -> NDArray[np.float64]:
     return np.asarray(np.maximum(channels / channels.max(), NEUTRAL_MIN), dtype=np.float64)
 
 
-def _binned(picture: Picture, side_max: int) -> Float:
-    """Means of each colour plane in square bins, (4, rows, columns), in digital numbers.
+def binned(picture: Picture, side_max: int) -> Float:
+    """Means of each colour plane in square bins, (4, rows, columns), in digital numbers; planes as `PLANES`.
 
     Of large bins only `BIN_SAMPLES` x `BIN_SAMPLES` samples of each plane are read, evenly spaced.
     """
@@ -196,7 +231,8 @@ def _binned(picture: Picture, side_max: int) -> Float:
     rows, columns = height // (2 * half_rows), width // (2 * half_columns)
     means = np.zeros((4, rows, columns), np.float32)
     row_samples, column_samples = _sample_positions(half_rows), _sample_positions(half_columns)
-    for plane, (row, column) in enumerate(PLANES):
+    down, right = red_site(picture)
+    for plane, (row, column) in enumerate((row ^ down, column ^ right) for row, column in PLANES):
         for i in row_samples:
             lines = raw[row + 2 * i :: 2 * half_rows][:rows]
             for j in column_samples:
@@ -217,13 +253,21 @@ def _mirrored(first: int, count: int, size: int) -> NDArray[np.intp]:
     return np.minimum(index, period - index)
 
 
-def _with_border(raw: NDArray[np.uint16], top: int, rows: int) -> NDArray[np.uint16]:
-    """An even number of rows, at least `rows`, from `top` on, with a mirrored border of 2 pixels."""
+def _with_border(
+    raw: NDArray[np.uint16], top: int, rows: int, red: tuple[int, int] = (0, 0)
+) -> NDArray[np.uint16]:
+    """Rows from `top` on, with a mirrored border of 2 pixels, and more where it takes that to begin with red.
+
+    Above and left, the border is 2 pixels and as many as `red` says; both sides of the result are even.
+    """
     height, width = raw.shape
-    band = np.empty((rows + rows % 2 + 4, width + 4), np.uint16)
-    band[:, 2:-2] = raw[_mirrored(top - 2, band.shape[0], height)]
-    outside = _mirrored(-2, width + 4, width)[[0, 1, -2, -1]]
-    band[:, [0, 1, -2, -1]] = band[:, outside + 2]
+    above, left = 2 + red[0], 2 + red[1]
+    shape = tuple((size + before + 3) & ~1 for size, before in ((rows, above), (width, left)))
+    band = np.empty(shape, np.uint16)
+    band[:, left : left + width] = raw[_mirrored(top - above, shape[0], height)]
+    columns = _mirrored(-left, shape[1], width) + left
+    outside = [*range(left), *range(left + width, shape[1])]
+    band[:, outside] = band[:, columns[outside]]
     return band
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from laserlink.host_driver.develop import Picture, develop
-from laserlink.host_driver.dng import ascii_text, write_dng
+from laserlink.host_driver.dng import write_dng
+from laserlink.host_driver.exif import ascii_text
 from laserlink.protocol.errors import LaserLinkError
 
 PNG_COMPRESS_LEVEL = 1
@@ -33,6 +34,7 @@ class UnknownFileType(LaserLinkError, ValueError):
         known = ", ".join(WRITERS)
         super().__init__(f"cannot save {path.name!r}: the name must end in one of {known}")
         self.path = path
+        self.hint = f"Name the file {(path.stem.lstrip('.') or 'picture')}.dng; {known} are known."
 
 
 class SavablePicture(Picture, Protocol):
@@ -64,7 +66,7 @@ def check_target(path: Path | str, *, overwrite: bool = True) -> Path:
     path = Path(path)
     _writer_for(path)
     _refuse_existing(path, overwrite)
-    file, temporary = _open_temporary(path.resolve().parent)
+    file, temporary = _open_temporary(path)
     file.close()
     temporary.unlink()
     return path
@@ -158,7 +160,7 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
 def _whole_or_nothing(path: Path, overwrite: bool) -> Iterator[BinaryIO]:
     """A temporary file in the folder of `path`, which takes its name when the block ends well."""
     target = path.resolve()  # a symbolic link goes on pointing to the picture
-    file, temporary = _open_temporary(target.parent)
+    file, temporary = _open_temporary(path)
     try:
         with file:
             yield file
@@ -169,11 +171,16 @@ def _whole_or_nothing(path: Path, overwrite: bool) -> Iterator[BinaryIO]:
         raise
 
 
-def _open_temporary(folder: Path) -> tuple[BinaryIO, Path]:
+def _open_temporary(path: Path) -> tuple[BinaryIO, Path]:
+    """An empty file beside the one that `path` leads to. An OSError names `path`, which is what the user
+    knows."""
+    folder = path.resolve().parent
     for number in range(TEMPORARY_NAMES_MAX):
         temporary = folder / f".laserlink-{number}.part"
         try:
             return temporary.open("x+b"), temporary
         except FileExistsError:
             continue
+        except OSError as error:
+            raise type(error)(error.errno, error.strerror, str(path)) from None
     raise FileExistsError(f"{folder} holds {TEMPORARY_NAMES_MAX} files called .laserlink-*.part; remove them")

@@ -1,7 +1,9 @@
 """What the host makes of a module's descriptor."""
 
+import math
 from dataclasses import dataclass, field
 
+from laserlink.host_driver.develop import CFA_ORDERS
 from laserlink.protocol.errors import LimitExceeded, LocalProtocolError, MalformedPayload
 from laserlink.protocol.limits import DESCRIPTOR_BYTES_MAX
 from laserlink.protocol.messages.identity import Descriptor, DescriptorPart, SensorMode
@@ -9,6 +11,15 @@ from laserlink.protocol.messages.link import LaneOffer
 from laserlink.protocol.raw import packed_size
 from laserlink.protocol.states import BITS_PER_BYTE
 from laserlink.protocol.timers import NS_PER_S, line_time_ns
+
+CFA_LETTERS = "RGB"
+NM_PER_MM = 1_000_000
+UM_PER_MM = 1000
+MILLI = 1000
+# Gains come as floats, and thousandths are rounded.
+GAIN_SLACK_MILLI = 1.0
+# 36 x 24 mm.
+FILM_DIAGONAL_MM = math.hypot(36, 24)
 
 # The longest that anyone waits for a picture without having asked for a large one.
 SUITABLE_SECONDS = 10
@@ -21,6 +32,50 @@ def mode_named(descriptor: Descriptor, name: str) -> SensorMode:
             return mode
     known = ", ".join(mode.name for mode in descriptor.modes)
     raise LocalProtocolError(f"{descriptor.product} has no mode {name!r}; it has {known}")
+
+
+def cfa_of(descriptor: Descriptor) -> str:
+    """The Bayer order, such as RGGB: the colours of the top-left 2 x 2 in reading order.
+
+    Raises:
+        MalformedPayload: the module has other colours, which no one here could make a picture of.
+    """
+    cfa = "".join(CFA_LETTERS[colour] if colour < len(CFA_LETTERS) else "?" for colour in descriptor.cfa)
+    if cfa not in CFA_ORDERS:
+        known = ", ".join(CFA_ORDERS)
+        raise MalformedPayload(f"the module's colours are {cfa}, which is none of {known}")
+    return cfa
+
+
+def film_focal_length_mm(descriptor: Descriptor) -> int | None:
+    """The focal length that sees as much on 35 mm film, by the diagonals; None when it cannot be known."""
+    width = max((mode.width * mode.binning for mode in descriptor.modes), default=0)
+    height = max((mode.height * mode.binning for mode in descriptor.modes), default=0)
+    diagonal_mm = math.hypot(width, height) * descriptor.pixel_pitch_nm / NM_PER_MM
+    if not diagonal_mm:
+        return None
+    return round(descriptor.focal_length_um / UM_PER_MM * FILM_DIAGONAL_MM / diagonal_mm) or None
+
+
+def noise_profile(
+    descriptor: Descriptor, mode: SensorMode | None, bits: int, gain: float, levels: tuple[int, int]
+) -> tuple[float, float] | None:
+    """(S, O): light that fills the part x of the scale has the variance S x + O, in parts of it squared.
+
+    `levels` are black and white in digital numbers. The converter's rounding is a part of it. None when the
+    module does not tell (see `SensorNoise`).
+    """
+    entries = [entry for entry in descriptor.noise if entry.formats >> bits & 1 and entry.full_scale_e]
+    in_force = [entry for entry in entries if entry.gain_from_milli <= gain * MILLI + GAIN_SLACK_MILLI]
+    black, white = levels
+    if not in_force or mode is None or not mode.binning or gain <= 0 or white <= black:
+        return None
+    entry = max(in_force, key=lambda entry: entry.gain_from_milli)
+    electrons = entry.full_scale_e / gain
+    photosites = mode.binning**2
+    rounding = 1 / 12 / (white - black) ** 2
+    read_noise = entry.read_noise_me / MILLI / electrons
+    return 1 / electrons / photosites, read_noise**2 / photosites + rounding
 
 
 def transfer_ns(mode: SensorMode, lane: LaneOffer) -> int:
@@ -64,3 +119,12 @@ class Identity:
             raise MalformedPayload("a descriptor part runs over the end", part.offset)
         self.buffer += part.part
         return len(self.buffer) == part.total_bytes
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """What the parts say together. Raises MalformedPayload when that is no descriptor, or one without a
+        mode."""
+        whole = Descriptor.decode(bytes(self.buffer))
+        if not whole.modes:
+            raise MalformedPayload("a descriptor without a mode", len(self.buffer))
+        return whole

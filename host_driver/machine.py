@@ -15,6 +15,7 @@ from typing import Any
 
 from laserlink.host_driver.actions import Actions, Answered, Attached, ModuleEvent, StateChanged, Unanswered
 from laserlink.host_driver.controls import batched
+from laserlink.host_driver.stream import ImageRing
 from laserlink.host_driver.table import TABLE, Input
 from laserlink.host_driver.timing import HostTimer
 from laserlink.protocol import catalogue
@@ -124,6 +125,17 @@ class Host(Actions):
         self.take_damaged_pattern()
         self._advance()
         return len(data) - self.connection.untaken
+
+    def receive_images(self, lane: LaneKind, ring: ImageRing, now: int) -> int:
+        """Images arrived on a lane that places them by itself; how many bytes were taken.
+
+        0: there is something else, which `receive_data` must be shown, or nothing.
+        """
+        self.now = now
+        taken = self.streams.take_images_from(lane, ring)
+        if taken:
+            self._advance()
+        return taken
 
     def data_to_send(self, lane: LaneKind, now: int) -> bytes:
         """The next whole frame for a lane, or nothing. Ask again when it has been written."""
@@ -325,7 +337,10 @@ class Host(Actions):
                 self._step(Input.HOT, message)
             case power.LaserOffEvent():
                 self._step(Input.DARK, message)
+            case image.StreamChanged():
+                self.streams.changed(message)
             case power.TemperatureEvent(level=level):
+                self.power.feel(message)
                 self._step(Input.HOT if level is TemperatureLevel.HOT else Input.COOLED, message)
             case link.FaultEvent():
                 self._step(Input.BROKEN, message)
@@ -353,7 +368,9 @@ class Host(Actions):
             case diagnostics.TrainResult(), link.Error():
                 self._step(Input.TRAINING_FAILED, reply)
             case _, link.Error():
-                if isinstance(request, ATTACH_REQUESTS):
+                # A descriptor that was asked for as light went out is asked for again when it is back.
+                late = isinstance(request, identity.DescriptorRead) and self.state is S.CONTRACTED
+                if isinstance(request, ATTACH_REQUESTS) and not late:
                     self._refused(reply)
             case control.ControlList(), control.ControlInfos():
                 self._take_controls(request, reply)

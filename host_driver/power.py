@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from laserlink.protocol.messages.power import PowerOffer, PowerRequest, PowerStatus
+from laserlink.protocol.messages.power import PowerOffer, PowerRequest, PowerStatus, TemperatureEvent
+from laserlink.protocol.states import TemperatureLevel
 
 DEFAULT_MA = 100
 DEFAULT_OFFERS = (PowerOffer(5000, 900),)
@@ -26,6 +27,8 @@ class PowerSource:
         self.requested: Contract | None = None
         self.contract: Contract | None = None
         self.status = PowerStatus()
+        self.temperature = TemperatureLevel.NORMAL
+        self.celsius: float | None = None
 
     def judge(self, request: PowerRequest) -> bool:
         """Whether what the module wants is among the offers."""
@@ -34,6 +37,11 @@ class PowerSource:
         offer = self.offers[request.offer]
         self.requested = Contract(offer.voltage_mv, request.operating_ma, request.reserve_ma)
         return request.operating_ma + request.reserve_ma <= offer.current_ma
+
+    def feel(self, event: TemperatureEvent) -> None:
+        """What the module told of its heat: the level, and the degrees at its sensor then."""
+        self.temperature = event.level
+        self.celsius = event.temperature_centi_c / 100
 
     def raise_rail(self) -> None:
         """The rail carries what was requested."""
@@ -49,7 +57,8 @@ class PowerSource:
         self.rail_ma = min(self.rail_ma, DEFAULT_MA)
 
     def off(self) -> None:
-        """Nothing on the pins."""
+        """Nothing on the pins; another module may come, and nothing is known of its heat."""
+        self.temperature, self.celsius = TemperatureLevel.NORMAL, None
         self.end()
         self.rail_ma = 0
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from laserlink.host_driver.develop import BadColorMatrix, camera_to_srgb
+from laserlink.host_driver.develop import CFA_ORDERS, BadColorMatrix, camera_to_srgb
 from laserlink.host_driver.files import SaveReport, save
 from laserlink.protocol.errors import LaserLinkError
 
@@ -44,10 +44,31 @@ METADATA: tuple[MetadataField, ...] = (
     MetadataField("SensorTimestamp", int, "ns", "first row's exposure start, host clock", low=0, high=U64),
     MetadataField("SensorTimestampUncertainty", int, "ns", "error of SensorTimestamp", low=0, high=U64),
     MetadataField("ColorMatrix", float, "", "CIE XYZ to camera at D65, in rows", count=9, low=-100, high=100),
+    MetadataField("ColorMatrixA", float, "", "the same at illuminant A", count=9, low=-100, high=100),
     MetadataField("AsShotNeutral", float, "", "camera R, G, B of a neutral", count=3, low=1e-4, high=100),
     MetadataField("LensPosition", float, "dioptre", "focus, 0 is infinity", low=0, high=1e4),
     MetadataField("FNumber", float, "", "focal length over aperture", low=0.1, high=1e4),
+    MetadataField("LensFNumber", float, "", "that of the widest stop", low=0.1, high=1e4),
     MetadataField("FocalLength", float, "mm", "focal length of the lens", low=0.01, high=1e5),
+    MetadataField("FocalLengthIn35mmFilm", int, "mm", "what sees as much on film", low=1, high=U16),
+    MetadataField(
+        "NoiseProfile", float, "", "S and O: variance S x + O of a part x of white", count=2, low=0, high=1
+    ),
+    MetadataField(
+        "ColourGains",
+        float,
+        "",
+        "gains of red and blue that make AsShotNeutral grey",
+        count=2,
+        low=0,
+        high=1e4,
+    ),
+    MetadataField("ColourTemperature", int, "K", "of the light, as AWB takes it", low=1, high=100_000),
+    MetadataField("AeState", int, "", "0 idle, 1 searching, 2 converged", low=0, high=2),
+    MetadataField("AfState", int, "", "0 idle, 1 scanning, 2 focused, 3 failed", low=0, high=3),
+    MetadataField("FocusFoM", int, "", "how sharp it is; larger is sharper", low=0, high=U64),
+    MetadataField("SensorTemperature", float, "degC", "of the sensor", low=-273.15, high=1e4),
+    MetadataField("StackedImages", int, "", "how many images this one is the mean of", low=1, high=U32),
     MetadataField("LensModel", str, "", "name of the lens"),
     MetadataField("Make", str, "", "who made the module"),
     MetadataField("Model", str, "", "name of the module"),
@@ -55,6 +76,7 @@ METADATA: tuple[MetadataField, ...] = (
     MetadataField("Software", str, "", "what wrote the picture"),
     MetadataField("ImageId", int, "", "the image's number on the link", low=0, high=U32),
     MetadataField("ControlSetId", int, "", "number of the control set in force", low=0, high=U32),
+    MetadataField("ControlSetImageId", int, "", "the first image with that set", low=0, high=U32),
     MetadataField("Mode", str, "", "sensor mode, such as still-full"),
     MetadataField("Format", str, "", "sample format, such as RAW12"),
     MetadataField("DateTime", datetime, "", "wall-clock time of the exposure"),
@@ -157,12 +179,13 @@ def _flat(value: Any) -> list[Any]:
 
 def _contradictions(metadata: Mapping[str, Any]) -> Iterator[str]:
     """What only shows in fields together, each being legal by itself."""
-    if metadata["CfaPattern"] != "RGGB":
-        yield f"CfaPattern is {metadata['CfaPattern']!r}; the wire carries RGGB only"
+    if metadata["CfaPattern"] not in CFA_ORDERS:
+        yield f"CfaPattern is {metadata['CfaPattern']!r}, none of {', '.join(CFA_ORDERS)}"
     if metadata["WhiteLevel"] <= max(metadata["SensorBlackLevels"]):
         yield "WhiteLevel is not above SensorBlackLevels"
     try:
         camera_to_srgb(metadata.get("ColorMatrix"))
+        camera_to_srgb(metadata.get("ColorMatrixA"))
     except BadColorMatrix as error:
         yield str(error)
 

@@ -117,6 +117,7 @@ TABLE: dict[tuple[S, Input], tuple[str, S]] = {
     (S.IDENTIFYING, I.DESCRIPTOR_PART): ("take_part", S.IDENTIFYING),
     (S.IDENTIFYING, I.DESCRIPTOR_END): ("take_last_part", S.READY),
     (S.IDENTIFYING, I.REFUSED): ("report_refusal", S.FAULT),
+    (S.IDENTIFYING, I.TRAIN_STARTED): ("await_light", S.TRAINING),
     (S.IDENTIFYING, I.DARK): ("lose_light", S.CONTRACTED),
     (S.IDENTIFYING, I.HOT): ("lose_to_heat", S.CONTRACTED),
     (S.IDENTIFYING, I.POWER_ENDED): ("lose_power", S.GREETED),
@@ -129,6 +130,7 @@ TABLE: dict[tuple[S, Input], tuple[str, S]] = {
     #
     (S.READY, I.STREAM_STARTED): ("follow_stream", S.STREAMING),
     (S.READY, I.UPDATE_BEGUN): ("nothing", S.UPDATING),
+    (S.READY, I.TRAIN_STARTED): ("await_light", S.TRAINING),
     (S.READY, I.DARK): ("lose_light", S.CONTRACTED),
     (S.READY, I.HOT): ("lose_to_heat", S.CONTRACTED),
     (S.READY, I.POWER_ENDED): ("lose_power", S.GREETED),
@@ -140,6 +142,7 @@ TABLE: dict[tuple[S, Input], tuple[str, S]] = {
     #
     (S.STREAMING, I.STREAM_STARTED): ("follow_stream", S.STREAMING),
     (S.STREAMING, I.STREAMS_DONE): ("nothing", S.READY),
+    (S.STREAMING, I.TRAIN_STARTED): ("await_light", S.TRAINING),
     (S.STREAMING, I.DARK): ("lose_light", S.CONTRACTED),
     (S.STREAMING, I.HOT): ("lose_to_heat", S.CONTRACTED),
     (S.STREAMING, I.POWER_ENDED): ("lose_power", S.GREETED),
@@ -151,6 +154,7 @@ TABLE: dict[tuple[S, Input], tuple[str, S]] = {
     #
     (S.UPDATING, I.RESTARTING): ("await_restart", S.POWERED),
     (S.UPDATING, I.RESTARTED): ("greet_again", S.GREETED),
+    (S.UPDATING, I.DARK): ("lose_light", S.CONTRACTED),
     (S.UPDATING, I.POWER_ENDED): ("lose_power", S.GREETED),
     (S.UPDATING, I.SILENT): ("recover", S.RECOVERING),
     (S.UPDATING, I.BROKEN): ("latch", S.FAULT),

@@ -85,6 +85,12 @@ class ImageLayout:
     def chunk_length(self, index: int) -> int:
         return min(self.chunk_bytes, self.coded_bytes - index * self.chunk_bytes)
 
+    def wire_bytes(self, index: int, count: int) -> int:
+        """Bytes of the frames of `count` chunks from one on."""
+        size = count * (OVERHEAD_BYTES + DATA_PREFIX_BYTES + self.chunk_bytes)
+        last = count > 0 and index + count == self.chunks
+        return size - (self.chunk_bytes - self.chunk_length(self.chunks - 1)) * last
+
     def strip_length(self, index: int) -> int:
         return min(self.strip_bytes, self.coded_bytes - index * self.strip_bytes)
 

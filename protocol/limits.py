@@ -62,6 +62,9 @@ DESCRIPTOR_BYTES_MAX = _limit(
     "descriptor_bytes_max", 16384, "bytes", "16 modes and all texts take under 2 kB"
 )
 MODES_MAX = _limit("modes_max", 32, "modes", "a sensor with more readout modes has not been seen")
+NOISE_ENTRIES_MAX = _limit(
+    "noise_entries_max", 32, "entries", "five formats at two conversion gains take ten"
+)
 CONTROLS_MAX = _limit("controls_max", 128, "controls", "libcamera's core list is about 60")
 CONTROLS_PER_REQUEST = _limit(
     "controls_per_request", 16, "controls", "fits a reply into 256 bytes: 16 x 11 + 6"

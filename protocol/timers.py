@@ -43,6 +43,9 @@ POWER_TRANSITION_NS = _timer("power_transition", 500, "USB PD's tPSTransition is
 POWER_WAIT_NS = _timer(
     "power_wait", 100, "USB PD's tSinkRequest: a sink told to wait asks again after 100 ms"
 )
+DERATE_NOTICE_NS = _timer(
+    "derate_notice", 500, "warmth is told before images take longer; meanwhile it rises by less than 0.2 K"
+)
 REVOKE_NS = _timer(
     "revoke", 15, "at most 100 mA within this after a revoke; the laser is dark in the same step"
 )

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from laserlink.protocol.errors import LaserLinkError, LinkLost, RemoteProtocolError
+from laserlink.protocol.errors import (
+    LaserLinkError,
+    LinkLost,
+    ReadOnly,
+    RemoteProtocolError,
+    UnknownControl,
+    UnknownMode,
+    ValueOutOfRange,
+    WrongValueType,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,12 +40,15 @@ class Exit(IntEnum):
 
 
 class CommandError(LaserLinkError):
-    """One line for the user, a hint, and the exit code."""
+    """One line for the user, a hint, and the exit code; with --json, what was done before goes along."""
 
-    def __init__(self, text: str, hint: str = "", exit_code: int = Exit.USAGE) -> None:
+    def __init__(
+        self, text: str, hint: str = "", exit_code: int = Exit.USAGE, done: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(text)
         self.hint = hint
         self.exit_code = exit_code
+        self.done = done or {}
 
 
 LOSS_HINTS = {
@@ -47,9 +59,12 @@ LOSS_HINTS = {
     "ThermalLost": "Let the module cool down.",
 }
 
+# What the module refuses because the user asked for what it does not have.
+USERS_CHOICES = (ReadOnly, UnknownControl, UnknownMode, ValueOutOfRange, WrongValueType)
+
 # What to try when an error does not say it itself.
 HINTS = {
-    Exit.USAGE: "`laserlink --help` and `laserlink COMMAND --help` show what there is.",
+    Exit.USAGE: "`laserlink COMMAND --help` shows the options, `laserlink info` what the module offers.",
     Exit.NO_DEVICE: "`laserlink devices` lists what there is.",
     Exit.BUSY: "Close the other program, then try again.",
     Exit.PERMISSION: "Choose a place that you may use.",
@@ -82,6 +97,7 @@ def _code_of(error: Exception) -> int:
         (device.MissingExtra, Exit.MISSING_EXTRA),
         (device.DeviceError, Exit.NO_DEVICE),
         (LinkLost, Exit.LINK_LOST),
+        *((kind, Exit.USAGE) for kind in USERS_CHOICES),
         (RemoteProtocolError, Exit.PROTOCOL),
         (LaserLinkError, Exit.USAGE),
         (PermissionError, Exit.PERMISSION),
@@ -162,7 +178,8 @@ class Session:
         if self.json:
             # There may be nowhere to print it to: that may be the error itself.
             with suppress(OSError):
-                print(json.dumps({"error": text, "hint": hint, "exit_code": int(code)}), flush=True)
+                told = {"error": text, "hint": hint, "exit_code": int(code)}
+                print(json.dumps(getattr(error, "done", {}) | told), flush=True)
         else:
             print(f"Error: {text}\nHint: {hint}", file=sys.stderr)
         if self.verbose:

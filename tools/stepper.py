@@ -10,9 +10,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from laserlink.firmware_model.autofocus import FocusWanted, measured
 from laserlink.firmware_model.machine import Contact as ModuleContact
-from laserlink.firmware_model.machine import Module
+from laserlink.firmware_model.machine import Module, Temperature
 from laserlink.firmware_model.stream import ExposureWanted, ImageReady, PackedImage
+from laserlink.firmware_model.thermal import Heat
 from laserlink.host_driver.machine import Contact, Host, Light
 from laserlink.protocol.connection import Role
 from laserlink.protocol.limits import FRAME_BYTES_MAX
@@ -27,6 +29,9 @@ BURST_BYTES = 1 << 16
 
 # A machine may want to act again at once, but not for ever.
 STEPS_STANDING_MAX = 10_000
+
+# In the place of a deadline: it is not known, so that the end must be asked.
+ASK = -1
 
 PPM = 1_000_000
 
@@ -104,7 +109,8 @@ class Stepper:
 
     `expose` gives the pixels of an exposure. `self_powered` is a module with a supply of its own, as a
     development board has; otherwise it lives off the pins. `tap` is shown whatever reaches an end. A stepper
-    can be copied by copy.deepcopy in the middle of anything, and both go on.
+    can be copied by copy.deepcopy in the middle of anything, and both go on. With `heat` set, the
+    module warms itself by what it draws.
     """
 
     def __init__(self, host: Host, module: Module, expose: Expose, *, self_powered: bool = False) -> None:
@@ -123,10 +129,13 @@ class Stepper:
         self.host_clock, self.module_clock = Clock(), Clock()
         self.host_stopped = self.module_stopped = False
         self.tap: Tap | None = None
+        self.heat: Heat | None = None
         lanes = module.connection.lanes
         self.to_module = {LaneKind.SIDEBAND: Wire(lanes[LaneKind.SIDEBAND])}
         self.to_host = {kind: Wire(offer) for kind, offer in lanes.items()}
         self._burst = bytearray(BURST_BYTES)
+        self._host_due: int | None = ASK
+        self._module_due: int | None = ASK
 
     # --- the world ---
 
@@ -188,9 +197,14 @@ class Stepper:
     def next_time(self) -> int | None:
         """When something happens next; None: never, unless someone acts."""
         due = []
-        for machine, clock in self._running():
-            if (at := machine.next_deadline(clock.local(self.now))) is not None:
-                due.append(clock.world(at))
+        self._host_due = self._module_due = None
+        if not self.host_stopped:
+            self._host_due = self._deadline(self.host, self.host_clock)
+        if not self.module_stopped:
+            self._module_due = self._deadline(self.module, self.module_clock)
+        for at in (self._host_due, self._module_due):
+            if at is not None:
+                due.append(at)
         for wires, sender_stopped, receiver_stopped in (
             (self.to_module, self.host_stopped, self.module_stopped),
             (self.to_host, self.module_stopped, self.host_stopped),
@@ -200,16 +214,12 @@ class Stepper:
                     due.append(wire.flight[0][0])
                 if wire.free_ns > self.now and not sender_stopped:
                     due.append(wire.free_ns)
-        return min(due, default=None)
+        return min(due) if due else None
 
-    def _running(self) -> list[tuple[Host | Module, Clock]]:
-        """The ends that are not stopped, with their clocks."""
-        running: list[tuple[Host | Module, Clock]] = []
-        if not self.host_stopped:
-            running.append((self.host, self.host_clock))
-        if not self.module_stopped:
-            running.append((self.module, self.module_clock))
-        return running
+    def _deadline(self, machine: Host | Module, clock: Clock) -> int | None:
+        """When an end wants to be woken, in the stepper's time."""
+        local = machine.next_deadline(clock.local(self.now))
+        return None if local is None else clock.world(local)
 
     def step(self, at: int | None = None) -> bool:
         """Go to the next moment at which something happens; False when nothing ever will.
@@ -225,11 +235,12 @@ class Stepper:
         self.now = max(self.now, at)
         self.steps += 1
         self._deliver()
-        for machine, clock in self._running():
-            local = clock.local(self.now)
-            due = machine.next_deadline(local)
-            if due is not None and due <= local:
-                machine.on_deadline(local)
+        self._warm()
+        if not self.host_stopped:
+            self._wake(self.host, self.host_clock, self._host_due)
+        if not self.module_stopped:
+            self._wake(self.module, self.module_clock, self._module_due)
+        self._host_due = self._module_due = ASK
         self.settle()
         return True
 
@@ -258,18 +269,39 @@ class Stepper:
     # --- what lies between ---
 
     def _deliver(self) -> None:
-        if not self.host_stopped:
-            self._deliver_to(Role.HOST, self.host, self.to_host)
-        if not self.module_stopped:
-            self._deliver_to(Role.MODULE, self.module, self.to_module)
+        """Hand over what has arrived. Whoever hears something is to be asked when it wants to be woken."""
+        if not self.host_stopped and self._deliver_to(Role.HOST, self.host, self.to_host):
+            self._host_due = ASK
+        if not self.module_stopped and self._deliver_to(Role.MODULE, self.module, self.to_module):
+            self._module_due = ASK
 
-    def _deliver_to(self, role: Role, machine: Host | Module, wires: dict[LaneKind, Wire]) -> None:
-        local = self.clock(role).local(self.now)
+    def _deliver_to(self, role: Role, machine: Host | Module, wires: dict[LaneKind, Wire]) -> bool:
+        heard = False
         for lane, wire in wires.items():
             while (data := wire.take(self.now)) is not None:
+                heard = True
                 if self.tap is not None:
                     self.tap(role, lane, data)
-                machine.receive_data(lane, data, local)
+                machine.receive_data(lane, data, self.clock(role).local(self.now))
+        return heard
+
+    def _warm(self) -> None:
+        """What the module draws warms it; its thermometer says so as soon as it runs."""
+        if self.heat is None or self.module_stopped or self.heat.next_deadline() > self.now:
+            return
+        celsius = self.heat.advance(self.module.outputs.draw_ma, self.now)
+        if celsius is not None:
+            self.module.on_input(Temperature(celsius), self.module_clock.local(self.now))
+            self._module_due = ASK
+
+    def _wake(self, machine: Host | Module, clock: Clock, due_ns: int | None) -> None:
+        """Tell an end that time has passed, if it wants to know."""
+        if due_ns is None or due_ns > self.now:
+            return
+        local = clock.local(self.now)
+        due = machine.next_deadline(local)
+        if due is not None and due <= local:
+            machine.on_deadline(local)
 
     def settle(self) -> None:
         """Apply the outputs of both ends to each other, and let them send, until nothing changes."""
@@ -308,6 +340,9 @@ class Stepper:
             if isinstance(happened, ExposureWanted):
                 ready = ImageReady(happened.channel, happened.image_id, self._expose(happened))
                 self.module.on_input(ready, self.module_clock.local(self.now))
+            elif isinstance(happened, FocusWanted):
+                seen = measured(happened, self._expose(happened.exposure))
+                self.module.on_input(seen, self.module_clock.local(self.now))
             else:
                 self.events.append(happened)
         return served > 0 or len(self.events) > before
@@ -316,28 +351,30 @@ class Stepper:
         """Fill the wires that are free; whether anything was sent."""
         sent = False
         if not self.host_stopped:
+            local = self.host_clock.local(self.now)
             for lane, wire in self.to_module.items():
-                sent |= self._send_frame(self.host, self.host_clock, lane, wire)
+                if wire.free_ns <= self.now:
+                    sent |= self._send_frame(self.host, local, lane, wire)
         if not self.module_stopped:
+            local = self.module_clock.local(self.now)
             for lane, wire in self.to_host.items():
-                sent |= self._send_frame(self.module, self.module_clock, lane, wire)
-                sent |= self._send_images(lane, wire)
+                if wire.free_ns <= self.now:
+                    sent |= self._send_frame(self.module, local, lane, wire) or self._send_images(
+                        local, lane, wire
+                    )
         return sent
 
-    def _send_frame(self, machine: Host | Module, clock: Clock, lane: LaneKind, wire: Wire) -> bool:
-        if wire.free_ns > self.now or not (data := machine.data_to_send(lane, clock.local(self.now))):
-            return False
-        if self.contact:
+    def _send_frame(self, machine: Host | Module, local: int, lane: LaneKind, wire: Wire) -> bool:
+        data = machine.data_to_send(lane, local)
+        if data and self.contact:
             wire.put(data, self.now)
-        return True
+        return bool(data)
 
-    def _send_images(self, lane: LaneKind, wire: Wire) -> bool:
-        if wire.free_ns > self.now or not self.contact:
+    def _send_images(self, local: int, lane: LaneKind, wire: Wire) -> bool:
+        if not self.contact or lane is not self.module.connection.image_lane:
             return False
         size = BURST_BYTES if lane is LaneKind.OPTICAL else FRAME_BYTES_MAX
-        local = self.module_clock.local(self.now)
         count = self.module.images_to_send(lane, memoryview(self._burst)[:size], local)
-        if not count:
-            return False
-        wire.put(bytes(self._burst[:count]), self.now)
-        return True
+        if count:
+            wire.put(bytes(self._burst[:count]), self.now)
+        return count > 0

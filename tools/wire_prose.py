@@ -146,7 +146,8 @@ check does not, and tells the result with `TrainResult`.
 
 *The descriptor* is one `Descriptor` record, read in parts with `DescriptorRead`: each part is as long as
 the frame allows, and the next offset is where it ended. The part that holds the last byte makes the module
-ready. There is at least one mode. `colour_matrix` has 9 values or none, `neutral` 3 or none.
+ready. There is at least one mode. The colour matrices have 9 values or none, `neutral` 3 or none. What stands
+behind the fields that a host knows is of a later minor version, and ignored.
 
 *The end.* There is no goodbye. A host that is done falls silent, and the module finds its keep-alives
 missing; where the contact opens, that comes first.
@@ -217,8 +218,9 @@ bits of each of its pixels, then their low bits as one little-endian number, the
 is low byte first. Widths are multiples of 4 and heights are even, so that an image is a whole number of
 groups.
 
-*Colours.* The top left 2x2 of every image is red, green, green, blue, and `cfa` of the descriptor says so:
-00 01 01 02. A sensor of another order leaves out its first row, its first column, or both.
+*Colours.* `cfa` of the descriptor names the colours of the top left 2x2 of every image, in reading order, for
+0 red, 1 green, 2 blue: 00 01 01 02 (RGGB), 01 00 02 01 (GRBG), 01 02 00 01 (GBRG) or 02 01 01 00 (BGGR).
+Origins of regions are even, so that a region has the order of the whole.
 """
 
 LAYOUT = """

@@ -1,19 +1,29 @@
-"""The sensor on a thread of its own: exposing never holds up the machine. Prepared images are used again."""
+"""The sensor on a thread of its own: exposing never holds up the machine.
+
+Each image that was counted out (a still, a burst) is exposed for itself, with noise of its own; what was
+prepared is the first of them. A stream without end exposes its first `CYCLE_IMAGES` images, as far as they
+fit into `CYCLE_BYTES`, and then goes around in them: exposing 100 million pixels takes seconds, sending them
+a tenth of one. A moving scene is never sent twice.
+"""
 
 import hashlib
 import queue
 import threading
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from laserlink.firmware_model.autofocus import FocusMeasured, FocusWanted, measured
 from laserlink.firmware_model.sensor import ExposureRequest, Sensor
 from laserlink.firmware_model.stream import ExposureWanted, PackedImage
 from laserlink.protocol.image_layout import ImageLayout
 
-# The same exposure again is the same image: a stream of a still scene is sent from what is there.
-PREPARED_MAX = 2
+CYCLE_IMAGES = 8
+CYCLE_BYTES = 400_000_000
+
+WARMTH_K = 5.0
+"""Exposures that differ by less count as the same: a module that warms up does not begin anew."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,30 @@ class Exposed:
     wanted: ExposureWanted
     image: PackedImage
     sha256: str | None
+
+
+Made = tuple[PackedImage, str | None]
+Key = tuple[ExposureRequest, ImageLayout]
+
+
+@dataclass
+class _Cycle:
+    """The images of one exposure, and those of them that were prepared and not yet sent."""
+
+    key: Key
+    images: deque[Made] = field(default_factory=deque)
+    unsent: deque[Made] = field(default_factory=deque)
+
+    @property
+    def full(self) -> bool:
+        held_bytes = sum(image.data.nbytes for image, _ in self.images)
+        next_bytes = held_bytes + self.images[0][0].data.nbytes if self.images else 0
+        return len(self.images) >= CYCLE_IMAGES or next_bytes > CYCLE_BYTES
+
+    def turn(self) -> Made:
+        """The image whose turn it is."""
+        self.images.rotate(-1)
+        return self.images[-1]
 
 
 class SensorThread:
@@ -40,9 +74,8 @@ class SensorThread:
         self._on_exposed = on_exposed
         self._on_failed = on_failed
         self._sha256 = sha256
-        self._prepared: OrderedDict[tuple[ExposureRequest, ImageLayout], tuple[PackedImage, str | None]] = (
-            OrderedDict()
-        )
+        self._exposures = 0
+        self._cycle: _Cycle | None = None
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._closed = False
         # A daemon: exposing a hundred megapixels takes seconds, and must not hold up the end of the process.
@@ -50,12 +83,13 @@ class SensorThread:
         self._thread.start()
 
     def prepare(self, request: ExposureRequest, layout: ImageLayout) -> "Future[None]":
-        """Expose ahead of time; the future is done when it is, or has what went wrong."""
+        """Expose the next such image ahead of time; the future is done when it is, or has what went wrong."""
         future: Future[None] = Future()
 
         def work() -> None:
             try:
-                self._image(request, layout)
+                cycle = self._cycle_of(request, layout)
+                cycle.unsent.append(self._made(request, layout))
             except Exception as error:
                 future.set_exception(error)
             else:
@@ -70,11 +104,24 @@ class SensorThread:
 
     def _expose(self, wanted: ExposureWanted) -> None:
         try:
-            image, sha256 = self._image(wanted.request, wanted.layout)
+            image, sha256 = self._image(wanted)
         except Exception as error:
             self._on_failed(f"the sensor failed: {error or type(error).__name__}")
         else:
             self._on_exposed(Exposed(wanted, image, sha256))
+
+    def look(self, wanted: FocusWanted, on_measured: Callable[[FocusMeasured], None]) -> None:
+        """Expose a window soon, and call `on_measured`, on the sensor's thread, with its contrast."""
+        self._work.put(lambda: self._look(wanted, on_measured))
+
+    def _look(self, wanted: FocusWanted, on_measured: Callable[[FocusMeasured], None]) -> None:
+        try:
+            image, _ = self._made(wanted.exposure.request, wanted.exposure.layout)
+            seen = measured(wanted, image)
+        except Exception as error:
+            self._on_failed(f"the sensor failed: {error or type(error).__name__}")
+        else:
+            on_measured(seen)
 
     def _run(self) -> None:
         while True:
@@ -83,18 +130,39 @@ class SensorThread:
                 return
             work()
 
-    def _image(self, request: ExposureRequest, layout: ImageLayout) -> tuple[PackedImage, str | None]:
-        key = (replace(request, image_id=0), layout)
-        if key in self._prepared:
-            self._prepared.move_to_end(key)
-            return self._prepared[key]
+    def _image(self, wanted: ExposureWanted) -> Made:
+        if self._sensor.moves:
+            return self._made(wanted.request, wanted.layout)
+        cycle = self._cycle_of(wanted.request, wanted.layout)
+        if not wanted.endless:
+            return cycle.unsent.popleft() if cycle.unsent else self._made(wanted.request, wanted.layout)
+        if not cycle.full:
+            cycle.images.append(
+                cycle.unsent.popleft() if cycle.unsent else self._made(wanted.request, wanted.layout)
+            )
+            return cycle.images[-1]
+        return cycle.turn()
+
+    def _cycle_of(self, request: ExposureRequest, layout: ImageLayout) -> _Cycle:
+        """The images of this exposure; those of another are forgotten."""
+        widest = self._sensor.profile.lens.f_number
+        alike = replace(
+            request,
+            image_id=0,
+            started_ns=0,
+            f_number=widest if request.f_number is None else request.f_number,
+            temperature_c=round(request.temperature_c / WARMTH_K) * WARMTH_K,
+        )
+        if self._cycle is None or self._cycle.key != (alike, layout):
+            self._cycle = _Cycle((alike, layout))
+        return self._cycle
+
+    def _made(self, request: ExposureRequest, layout: ImageLayout) -> Made:
+        request = replace(request, exposure_index=self._exposures)
+        self._exposures += 1
         pixels = self._sensor.expose(request)
         sha256 = hashlib.sha256(pixels.astype("<u2", copy=False).data).hexdigest() if self._sha256 else None
-        made = (PackedImage.of(pixels, layout), sha256)
-        self._prepared[key] = made
-        if len(self._prepared) > PREPARED_MAX:
-            self._prepared.popitem(last=False)
-        return made
+        return PackedImage.of(pixels, layout), sha256
 
     def close(self) -> None:
         """Begin nothing more. Twice is fine."""

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from laserlink.cext.ring import Ring, RingError, RingProducer
-from laserlink.firmware_model.machine import Broken, Contact, Module, ModuleInput
+from laserlink.firmware_model.autofocus import FocusWanted
+from laserlink.firmware_model.machine import Broken, Contact, Module, ModuleInput, Temperature
+from laserlink.firmware_model.runs import ChunkRun
 from laserlink.firmware_model.sensor import Sensor
 from laserlink.firmware_model.serve.sensor import Exposed, SensorThread
 from laserlink.firmware_model.stream import ExposureWanted, ImageReady
+from laserlink.firmware_model.thermal import Heat
 from laserlink.protocol.limits import FRAME_BYTES_MAX
 from laserlink.protocol.states import BITS_PER_BYTE, LaneKind, ModuleState
 from laserlink.protocol.timers import NS_PER_S
@@ -24,8 +27,6 @@ from laserlink.protocol.timers import NS_PER_S
 # Without a contact there is nothing to wait on but time.
 CONTACT_POLL_SECONDS = 0.01
 IDLE_SECONDS = 0.05
-# A ring with less room than a frame rings no bell for a little more of it; the host takes 0.1 ms for a lot.
-NEARLY_FULL_SECONDS = 0.0002
 # What is written to the ring before the sideband is looked at again: 0.1 ms of work.
 RING_BURST_BYTES = 1 << 18
 # A paced line may save up this much unused time.
@@ -125,6 +126,7 @@ class Shell:
         self._ring_bytes = ring_bytes
         self._ring: RingProducer | None = None
         self._ring_shared = False
+        self._heat = Heat(module.profile.thermal, module.profile.power.rail_mv, time.monotonic_ns())
         self._inputs: queue.SimpleQueue[ModuleInput] = queue.SimpleQueue()
         self.sensor = SensorThread(sensor, self._exposed, self._failed, sha256=sha256)
         self._unwritten = memoryview(b"")
@@ -200,6 +202,7 @@ class Shell:
         self._follow_contact()
         if self.port.gone:
             return
+        self._warm()
         while not self._inputs.empty():
             self.module.on_input(self._inputs.get(), time.monotonic_ns())
         data = self.port.read() if self._contact else b""
@@ -216,6 +219,15 @@ class Shell:
                 self._wait()
         except RingError:
             self._hang_up()
+
+    def _warm(self) -> None:
+        """What the module draws warms it, and without power it cools."""
+        now = time.monotonic_ns()
+        if self._heat.next_deadline() > now:
+            return
+        celsius = self._heat.advance(self.module.outputs.draw_ma, now)
+        if celsius is not None:
+            self.module.on_input(Temperature(celsius), now)
 
     def _follow_hand(self) -> None:
         """Pull off and snap on as someone wanted it."""
@@ -252,6 +264,8 @@ class Shell:
         while (event := self.module.next_event()) is not None:
             if isinstance(event, ExposureWanted):
                 self.sensor.expose(event)
+            elif isinstance(event, FocusWanted):
+                self.sensor.look(event, self.put)
             self._tell(event)
 
     def _tell(self, event: object) -> None:
@@ -322,8 +336,12 @@ class Shell:
 
     def _fill_ring(self, ring: RingProducer) -> bool:
         """Frames straight into the ring; near its end, or nearly full, by way of a buffer of one frame."""
-        space = ring.space()[:RING_BURST_BYTES]
         now = time.monotonic_ns()
+        if not self._staged and ring.moves_images:
+            run = self.module.chunks_to_send(LaneKind.OPTICAL, now)
+            if run is not None:
+                return self._send_run(ring, run)
+        space = ring.space()[:RING_BURST_BYTES]
         if len(space) >= FRAME_BYTES_MAX and not self._staged:
             count = self.module.images_to_send(LaneKind.OPTICAL, space, now)
         else:
@@ -339,6 +357,21 @@ class Shell:
             ring.commit(count)
         return count > 0
 
+    def _send_run(self, ring: RingProducer, run: ChunkRun) -> bool:
+        """Chunks, by the kernel; without room for one, room for a frame is waited for."""
+        count = ring.frame_images(
+            run.packed,
+            run.first_chunk,
+            run.chunk_count,
+            run.session,
+            run.channel,
+            run.first_sequence,
+            run.image_id,
+            run.chunk_bytes,
+        )
+        self.module.chunks_sent(run, count)
+        return count > 0
+
     # --- waiting ---
 
     def _wait(self) -> None:
@@ -352,10 +385,8 @@ class Shell:
         seconds = max(0.0, min([(at - now) / NS_PER_S for at in due] + [IDLE_SECONDS]))
         readable = [self._wake_read.fileno(), self.port.fileno()]
         ring = self._ring
-        if ring is not None and ring.arm():
+        if ring is not None and ring.arm(FRAME_BYTES_MAX):
             readable.append(ring.fileno())
-        elif self._staged:
-            seconds = min(seconds, NEARLY_FULL_SECONDS)
         blocked = bool(self._unwritten) and self._pace.allowed(now) > 0
         select.select(readable, [self.port.fileno()] if blocked else [], [], seconds)
         self._drain()

@@ -231,6 +231,10 @@ class Driver:
             return 0
         if ring.light != self._host.light:
             self._host.on_input(Light(ring.light), time.monotonic_ns())
+        if ring.moves_images and (
+            taken := self._host.receive_images(LaneKind.OPTICAL, ring, time.monotonic_ns())
+        ):
+            return taken
         shown = ring.data()
         data = shown[:RING_BYTES]
         taken = len(data)

@@ -77,6 +77,13 @@ class Inbox:
         self._sets: dict[int, dict[str, Value]] = {}
         self._shots: deque[tuple[Shot, Received] | LaserLinkError] = deque()
         self._shots_max = 1
+        self._first_images: dict[int, int] = {}
+        self.dropped = 0
+
+    @property
+    def set_id(self) -> int:
+        """The newest set of controls that is known."""
+        return max(self._sets, default=0)
 
     @property
     def ready(self) -> bool:
@@ -90,6 +97,7 @@ class Inbox:
             self.timeline.clear()
             self.losses.clear()
             self._sets.clear()
+            self._first_images.clear()
 
     def fail(self, error: Exception) -> None:
         """End every wait with an error, unless there is one already."""
@@ -168,6 +176,8 @@ class Inbox:
         self._sets[set_id] = dict(host.controls.current)
         while len(self._sets) > SETS_KEPT:
             del self._sets[min(self._sets)]
+        while len(self._first_images) > SETS_KEPT:
+            del self._first_images[min(self._first_images)]
 
     def _keep_image(self, done: ImageDone) -> None:
         """With what was known of the module when it came: after a loss, the machine has forgotten it."""
@@ -176,6 +186,8 @@ class Inbox:
         set_id = done.start.control_set_id if done.start else 0
         values = self._sets.get(set_id) or self._sets[max(self._sets)]
         metadata = metadata_of(done, self.descriptor, values, self._clock)
+        if done.start is not None:
+            metadata["ControlSetImageId"] = self._first_images.setdefault(set_id, done.image_id)
         if metadata["SensorTimestamp"] is not None:
             ago = timedelta(microseconds=(time.monotonic_ns() - metadata["SensorTimestamp"]) / 1000)
             metadata["DateTime"] = datetime.now().astimezone() - ago
@@ -195,6 +207,7 @@ class Inbox:
             self._shots.append(MalformedPayload(f"image {done.image_id} is no picture: {error}"))
         while len(self._shots) > self._shots_max:
             self._shots.popleft()
+            self.dropped += 1
 
     # --- waiting ---
 

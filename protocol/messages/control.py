@@ -1,6 +1,7 @@
 """Control family: list, get, set, and the event of a control that changed by itself (the focus ring).
 
-Names, types and units are libcamera's. A value takes eight bytes whatever its type.
+Names, types and units are libcamera's. A value takes eight bytes whatever its type. Rectangles exist only
+where hello agreed on them.
 """
 
 import struct
@@ -23,7 +24,8 @@ from laserlink.protocol.messages.layout import (
     u32,
 )
 
-Value = bool | int | float
+Rectangle = tuple[int, int, int, int]
+Value = bool | int | float | Rectangle
 
 
 class ValueType(IntEnum):
@@ -32,12 +34,14 @@ class ValueType(IntEnum):
     BOOL = 1
     INTEGER = 2
     FLOAT = 3
+    RECTANGLE = 4
 
 
 _FORMATS = {
     ValueType.BOOL: struct.Struct("<q"),
     ValueType.INTEGER: struct.Struct("<q"),
     ValueType.FLOAT: struct.Struct("<d"),
+    ValueType.RECTANGLE: struct.Struct("<HHHH"),
 }
 
 
@@ -45,15 +49,20 @@ def encode_value(kind: ValueType, value: Value) -> bytes:
     """Eight bytes. Raises ValueError for a value that does not fit the type."""
     if isinstance(value, float) and kind is not ValueType.FLOAT:
         raise ValueError(f"{value} is not a whole number")
+    if isinstance(value, tuple) is not (kind is ValueType.RECTANGLE):
+        raise ValueError(f"{value} is no {kind.name.lower()}")
     try:
-        return _FORMATS[kind].pack(value)
+        return _FORMATS[kind].pack(*value) if isinstance(value, tuple) else _FORMATS[kind].pack(value)
     except struct.error as error:
         raise ValueError(str(error)) from None
 
 
 def decode_value(kind: ValueType, raw: bytes) -> Value:
     """The value; MalformedPayload for a bool that is neither 0 nor 1, or a float that is no number."""
-    value: Value = _FORMATS[kind].unpack(raw)[0]
+    if kind is ValueType.RECTANGLE:
+        x, y, width, height = _FORMATS[kind].unpack(raw)
+        return x, y, width, height
+    value: int | float = _FORMATS[kind].unpack(raw)[0]
     if kind is ValueType.FLOAT and value != value:
         raise MalformedPayload("a control value is not a number")
     if kind is not ValueType.BOOL:
@@ -99,7 +108,7 @@ class ControlValue(Record):
 
     id: int = u16("of the control", default=1)
     type: ValueType = enum(ValueType, "of the value", ValueType.INTEGER)
-    value: bytes = octets(8, "int64, or double; a bool is 0 or 1")
+    value: bytes = octets(8, "int64, or double; a bool is 0 or 1; a rectangle is x, y, width, height as u16")
 
 
 @dataclass(frozen=True)
@@ -140,9 +149,12 @@ class ControlSetReply(Reply):
 
 @dataclass(frozen=True)
 class ControlChanged(Event):
-    """A control changed without the host: the focus ring was turned."""
+    """A control changed without the host: the focus ring was turned, the autofocus is done, it got warmer.
+
+    What is told before an image names it holds for that image.
+    """
 
     set_id: int = u32("of the values now in force")
     id: int = u16("of the control", default=1)
     type: ValueType = enum(ValueType, "of the value", ValueType.INTEGER)
-    value: bytes = octets(8, "int64, or double; a bool is 0 or 1")
+    value: bytes = octets(8, "int64, or double; a bool is 0 or 1; a rectangle is x, y, width, height as u16")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from construct import Int32sl
 
-from laserlink.protocol.limits import MODES_MAX
+from laserlink.protocol.limits import MODES_MAX, NOISE_ENTRIES_MAX
 from laserlink.protocol.messages.layout import (
     Record,
     Reply,
@@ -56,6 +56,22 @@ class SensorMode(Record):
 
 
 @dataclass(frozen=True)
+class SensorNoise(Record):
+    """What a photosite adds by chance, from one analogue gain on and up to that of the next entry.
+
+    With E = full_scale_e / analogue gain electrons from black to white, light that fills the part x of the
+    scale has the variance x / E + (read_noise / E)^2, in parts of the scale squared, in an unbinned mode.
+    """
+
+    formats: int = u32("bit n set: it holds in RAWn", default=1 << 12)
+    gain_from_milli: int = u32("analogue gain from which it holds", "1/1000", 1000)
+    full_scale_e: int = u32("from black to white at an analogue gain of 1", "electrons", 9000)
+    read_noise_me: int = u32(
+        "at the photosite, with the converter's rounding left out", "1/1000 electron", 3000
+    )
+
+
+@dataclass(frozen=True)
 class Descriptor(Record):
     """Who the module is and what it can do. Read in parts; not a message itself."""
 
@@ -74,8 +90,15 @@ class Descriptor(Record):
     neutral: tuple[int, ...] = array(
         Int32sl, 3, "camera response to D65 white; empty when unknown", "1/10000"
     )
+    colour_matrix_a: tuple[int, ...] = array(
+        Int32sl, 9, "XYZ to camera at illuminant A, by rows; empty when unknown", "1/10000"
+    )
     idle_ma: int = u16("drawn without a stream", "mA")
     operating_ma: int = u16("drawn at full rate", "mA")
     reserve_ma: int = u16("for peaks above that", "mA")
     boot_count: int = u32("times that it was started")
     modes: tuple[SensorMode, ...] = array(SensorMode, MODES_MAX, "ways to read the sensor")
+    noise: tuple[SensorNoise, ...] = array(
+        SensorNoise, NOISE_ENTRIES_MAX, "by rising gain in each format; empty when unknown"
+    )
+    later: bytes = rest("what a later minor version says here; ignored")

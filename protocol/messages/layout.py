@@ -6,6 +6,8 @@ type, its unit, its meaning and a default, so that parsing, building, the wire-f
 """
 
 import dataclasses
+import io
+import struct
 from collections.abc import Callable
 from enum import Enum, IntEnum
 from functools import cache
@@ -136,15 +138,17 @@ class _RecordAdapter(Adapter):  # type: ignore[misc]
     def __init__(self, kind: "type[Record]") -> None:
         super().__init__(_struct(kind))
         self.kind = kind
+        self.names = tuple(field.name for field in dataclasses.fields(kind))
 
     def _decode(self, obj: Any, context: Any, path: Any) -> "Record":
-        return self.kind(**{field.name: obj[field.name] for field in dataclasses.fields(self.kind)})
+        return self.kind(**{name: obj[name] for name in self.names})
 
     def _encode(self, obj: "Record", context: Any, path: Any) -> dict[str, Any]:
-        return {field.name: getattr(obj, field.name) for field in dataclasses.fields(self.kind)}
+        return {name: getattr(obj, name) for name in self.names}
 
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 def _cached(function: F) -> F:
@@ -164,6 +168,112 @@ def record(kind: "type[Record]") -> Construct:
 
 
 @dataclasses.dataclass(frozen=True)
+class _Flat:
+    """A record whose fields have fixed sizes, perhaps all but its last: one call of struct does it.
+
+    It knows the good case only. What it answers with None is for construct, which also says what is wrong.
+    """
+
+    kind: "type[Record]"
+    layout: struct.Struct
+    names: tuple[str, ...]
+    enums: tuple[tuple[int, type[IntEnum]], ...]
+    octets: tuple[tuple[int, int], ...]
+    tail: "FieldInfo | None" = None
+    item: "_Flat | None" = None
+
+    def decode(self, payload: bytes) -> "Record | None":
+        size = self.layout.size
+        if len(payload) < size or (len(payload) > size and self.tail is None):
+            return None
+        values: list[Any] = list(self.layout.unpack_from(payload))
+        try:
+            for index, members in self.enums:
+                values[index] = members(values[index])
+            if self.tail is not None:
+                values.append(self._read_tail(self.tail.shape, payload[size:]))
+        except ValueError:
+            return None
+        return self.kind(*values)
+
+    def _read_tail(self, shape: "Shape", tail: bytes) -> Any:
+        if shape.kind is Kind.REST:
+            return tail
+        if not tail or tail[0] > shape.limit:
+            raise ValueError
+        if shape.kind is Kind.TEXT:
+            if len(tail) - 1 != tail[0]:
+                raise ValueError
+            return tail[1:].decode()
+        step = self.item.layout.size if self.item else cast(Shape, shape.item).size or 0
+        if len(tail) - 1 != tail[0] * step:
+            raise ValueError
+        if self.item is None:
+            return struct.unpack(f"<{tail[0]}{cast(Shape, shape.item).format}", tail[1:])
+        return tuple(_kept(self.item.decode(tail[at : at + step])) for at in range(1, len(tail), step))
+
+    def encode(self, value: "Record") -> bytes | None:
+        try:
+            values = [getattr(value, name) for name in self.names]
+            for index, members in self.enums:
+                members(values[index])
+            if any(len(values[index]) != size for index, size in self.octets):
+                return None
+            head = self.layout.pack(*values)
+            if self.tail is None:
+                return head
+            return head + self._write_tail(self.tail.shape, getattr(value, self.tail.name))
+        except (struct.error, TypeError, ValueError, AttributeError):
+            return None
+
+    def _write_tail(self, shape: "Shape", value: Any) -> bytes:
+        if shape.kind is Kind.REST:
+            return bytes(memoryview(value))
+        items: bytes | tuple[Any, ...] = value.encode() if shape.kind is Kind.TEXT else tuple(value)
+        if len(items) > shape.limit:
+            raise ValueError
+        count = bytes((len(items),))
+        if isinstance(items, bytes):
+            return count + items
+        if self.item is None:
+            return count + struct.pack(f"<{len(items)}{cast(Shape, shape.item).format}", *items)
+        if not all(type(item) is self.item.kind for item in items):
+            raise ValueError
+        return count + b"".join(_kept(self.item.encode(item)) for item in items)
+
+
+def _kept(value: T | None) -> T:
+    """What a flat record could read or write. Raises ValueError when it could not."""
+    if value is None:
+        raise ValueError
+    return value
+
+
+@_cached
+def _flat(kind: "type[Record]") -> _Flat | None:
+    """How to read a record at once; None: a field before its last varies in size, or one within that."""
+    infos = fields_of(kind)
+    tail = infos[-1] if infos and infos[-1].shape.kind in (Kind.REST, Kind.TEXT, Kind.ARRAY) else None
+    fixed = infos[:-1] if tail else infos
+    item = None
+    if tail is not None and tail.shape.item is not None and tail.shape.item.record is not None:
+        item = _flat(tail.shape.item.record)
+    of_numbers = item is not None or tail is None or tail.shape.item is None or tail.shape.item.format
+    if not all(info.shape.format for info in fixed) or not of_numbers or (item and item.tail):
+        return None
+    shapes = [(at, info.shape) for at, info in enumerate(fixed)]
+    return _Flat(
+        kind,
+        struct.Struct("<" + "".join(info.shape.format for info in fixed)),
+        tuple(info.name for info in fixed),
+        tuple((at, shape.members) for at, shape in shapes if shape.members is not None),
+        tuple((at, shape.size or 0) for at, shape in shapes if shape.kind is Kind.OCTETS),
+        tail,
+        item,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class Record:
     """A run of fields with a meaning; the base of all messages and of the items of their arrays."""
 
@@ -174,11 +284,15 @@ class Record:
         Raises:
             MalformedPayload: too short, too long, or a value that its field does not allow.
         """
+        flat = _flat(cls)
+        if flat is not None and (found := flat.decode(payload)) is not None:
+            return cast(Self, found)
+        stream = io.BytesIO(payload)
         try:
-            value: Self = record(cls).parse(payload)
+            value: Self = record(cls).parse_stream(stream)
         except (ConstructError, UnicodeDecodeError) as error:
             raise MalformedPayload(f"{cls.__name__}: {_last_line(error)}", len(payload)) from None
-        if len(bytes(value)) != len(payload):
+        if stream.tell() != len(payload):
             raise MalformedPayload(f"{cls.__name__}: bytes after the last field", len(payload))
         return value
 
@@ -188,6 +302,9 @@ class Record:
         Raises:
             ValueError: a value that does not fit its field.
         """
+        flat = _flat(type(self))
+        if flat is not None and (found := flat.encode(self)) is not None:
+            return found
         try:
             return bytes(record(type(self)).build(self))
         except (ConstructError, TypeError) as error:
@@ -258,6 +375,7 @@ class Shape:
     name: str
     size: int | None
     layout: Construct
+    format: str = ""  # that of struct, where there is one
     limit: int = 0
     members: type[IntEnum] | None = None
     item: "Shape | None" = None
@@ -281,7 +399,7 @@ def shape_of(layout: Construct) -> Shape:
     """The shape of a declaration that one of the functions above has made."""
     match layout:
         case _EnumAdapter(kind=members):
-            return Shape(Kind.ENUM, members.__name__, 1, layout, members=members)
+            return Shape(Kind.ENUM, members.__name__, 1, layout, "B", members=members)
         case _TextAdapter(limit=limit):
             return Shape(Kind.TEXT, "text", None, layout, limit=limit)
         case _ArrayAdapter(limit=limit):
@@ -290,10 +408,11 @@ def shape_of(layout: Construct) -> Shape:
         case _RecordAdapter(kind=kind):
             return Shape(Kind.RECORD, kind.__name__, fixed_size(kind), layout, record=kind)
         case Bytes(length=length):
-            return Shape(Kind.OCTETS, f"bytes[{length}]", length, layout)
+            return Shape(Kind.OCTETS, f"bytes[{length}]", length, layout, f"{length}s")
         case FormatField(fmtstr=format):
             name = _FORMAT_NAMES[format[-1]]
-            return Shape(Kind.FLOAT if name == "f64" else Kind.INTEGER, name, layout.sizeof(), layout)
+            number = Kind.FLOAT if name == "f64" else Kind.INTEGER
+            return Shape(number, name, layout.sizeof(), layout, format[-1])
     return Shape(Kind.REST, "rest", None, layout)
 
 

@@ -29,6 +29,7 @@ class Features(IntFlag):
     RESEND = 1
     UPDATE = 2
     FILES = 4
+    RECTANGLES = 8
 
 
 class PingFlags(IntFlag):

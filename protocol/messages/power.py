@@ -81,7 +81,11 @@ class PowerStatus(Reply):
 
 @dataclass(frozen=True)
 class TemperatureEvent(Event):
-    """The module's temperature crossed a threshold (two, with hysteresis)."""
+    """The module's temperature crossed a threshold (with hysteresis).
+
+    Streams that must slow down do so later: between this and their StreamChanged lies the derate notice. What
+    gets faster again does so at once.
+    """
 
     level: TemperatureLevel = enum(TemperatureLevel, "warm derates, hot darkens", TemperatureLevel.NORMAL)
     temperature_centi_c: int = i16("at the sensor", "0.01 degC", 2500)

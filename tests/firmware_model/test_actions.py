@@ -1,15 +1,17 @@
-"""What the module's actions do beyond the state: recovery, training, updates, max_frame."""
+"""What the module's actions do beyond the state: recovery, training, updates, max_frame, the interlock."""
+
+import itertools
 
 import pytest
 from rig import MS, OPTICAL, SIDEBAND, TWO_LANES, drain, module_in, one_lane
 from rig import S as SECOND
 
-from laserlink.firmware_model.actions import UpdateInstalled, frame_bytes_for
-from laserlink.firmware_model.bulk import digest_of
+from laserlink.firmware_model.bulk import UpdateInstalled, digest_of
+from laserlink.firmware_model.timing import frame_bytes_for
 from laserlink.protocol import catalogue
 from laserlink.protocol.errors import ErrorCode
 from laserlink.protocol.messages import bulk, diagnostics, link
-from laserlink.protocol.states import LaneKind, ModuleState, Seating, TemperatureLevel
+from laserlink.protocol.states import LaneKind, ModuleState, PowerPhase, Seating, TemperatureLevel
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,30 @@ def test_training_of_the_wrong_lane_is_refused() -> None:
     (frame,) = rig.feed_module(rig.frame_to_module(train))
     assert link.Error.decode(frame.payload).code is ErrorCode.WRONG_LANE
     assert not rig.module.outputs.laser
+
+
+@pytest.mark.parametrize("state", ModuleState)
+def test_the_interlock_is_the_conjunction_of_its_parts(state: ModuleState) -> None:
+    """Over every combination: light where contact, contract, state, lane and temperature all allow it.
+
+    A lost keep-alive, an update and a fault are states.
+    """
+    module = module_in(ModuleState.READY).module
+    one_line = module_in(ModuleState.READY).module.__class__(module.profile, one_lane())
+    lit_states = {"TRAINING", "IDENTIFYING", "READY", "STREAMING"}
+    for contact, phase, level in itertools.product((False, True), PowerPhase, TemperatureLevel):
+        for subject, optical in ((module, True), (one_line, False)):
+            subject.state, subject.contact, subject.temperature = state, contact, level
+            subject.power.phase = phase
+            parts = (
+                contact,
+                phase is PowerPhase.CONTRACTED,
+                level is not TemperatureLevel.HOT,
+                state.name in lit_states,
+                optical,
+            )
+            assert subject.laser is all(parts), (contact, phase, level, optical)
+            assert subject.outputs.laser is subject.laser
 
 
 def test_a_hot_module_does_not_train() -> None:

@@ -1,20 +1,21 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from laserlink.firmware_model.chart import (
-    BACKGROUND,
+from laserlink.firmware_model.chart import FINE_TEXT_HEIGHTS, Chart, compose, frame
+from laserlink.firmware_model.colour import SRGB8_TO_LINEAR
+from laserlink.firmware_model.drawing import BACKGROUND, LAYOUT_HEIGHT, LAYOUT_WIDTH
+from laserlink.firmware_model.shapes import Lettering
+from laserlink.firmware_model.targets import (
     COLORCHECKER_SRGB8,
     EDGE_DARK,
     EDGE_LIGHT,
-    GREY_STEPS,
-    LAYOUT_HEIGHT,
-    LAYOUT_WIDTH,
-    Chart,
-    compose,
+    TARGETS,
+    Kind,
+    Target,
 )
-from laserlink.firmware_model.colour import SRGB8_TO_LINEAR
-from laserlink.firmware_model.shapes import Rectangle
 
 WIDTH, HEIGHT = 800, 600
 SCALE = WIDTH / LAYOUT_WIDTH
@@ -48,40 +49,94 @@ def test_bands_join_to_the_whole(picture: NDArray[np.float32], rows: int) -> Non
     joined = np.vstack([chart.band(WIDTH, HEIGHT, top, min(rows, HEIGHT - top)) for top in tops])
     difference = np.abs(joined - picture).max(axis=(1, 2))
     assert difference.max() <= 2 / 255
-    lettered = slice(int(26 * SCALE) - 1, int(53 * SCALE) + 1)
-    assert np.delete(difference, np.r_[lettered]).max() == 0
+    lettered = np.zeros(HEIGHT, bool)
+    for mark in compose():
+        if isinstance(mark.shape, Lettering):
+            _, above, _, below = mark.shape.bounds
+            lettered[int(above * SCALE) - 1 : int(below * SCALE) + 2] = True
+    assert lettered.mean() < 0.5
+    assert difference[~lettered].max() == 0
 
 
 def test_the_colour_target_has_the_published_colours(picture: NDArray[np.float32]) -> None:
-    """All 24 patches of the ColorChecker, row by row, in linear light."""
+    """All 24 patches of the ColorChecker, row by row, in linear light, in the middle of the picture."""
     for index, (_, code) in enumerate(COLORCHECKER_SRGB8):
         row, column = divmod(index, 6)
-        light = at(picture, 32.0 + column * 17.6, 123.6 + row * 17.6)
+        light = at(picture, 200.0 + (column - 2.5) * 21.8, 150.0 + (row - 1.5) * 21.8)
         assert light == pytest.approx(SRGB8_TO_LINEAR[list(code)].tolist(), abs=1e-6)
 
 
-def test_the_greys_fall_by_a_tenth_of_density(picture: NDArray[np.float32]) -> None:
+@pytest.mark.parametrize(
+    "target",
+    [target for target in TARGETS if target.kind in (Kind.PATCH, Kind.GREY, Kind.WEDGE, Kind.FLAT)],
+    ids=lambda target: target.name,
+)
+def test_a_target_is_even_and_of_its_light(picture: NDArray[np.float32], target: Target) -> None:
+    """All over the place that the table gives, the chart has the light that the table gives."""
+    x, y, width, height = target.pixels(WIDTH, HEIGHT)
+    part = picture[y : y + height, x : x + width]
+    assert part.shape[0] * part.shape[1] >= 100
+    assert target.light is not None
+    assert np.abs(part / np.array(target.light, np.float32) - 1).max() < 1e-5
+
+
+def test_the_greys_fall_by_a_tenth_of_density() -> None:
     """Twenty neutral steps from density 0.05, each 0.10 above the one before."""
-    steps = [at(picture, 82.0 + (step + 0.5) * 236.0 / GREY_STEPS, 273.0) for step in range(GREY_STEPS)]
-    densities = -np.log10(np.array(steps))
-    assert densities[:, 1] == pytest.approx(0.05 + 0.10 * np.arange(GREY_STEPS), abs=1e-5)
-    assert np.ptp(densities, axis=1).max() == 0
+    lights = np.array([target.light for target in TARGETS if target.kind is Kind.GREY])
+    assert -np.log10(lights[:, 1]) == pytest.approx(0.05 + 0.10 * np.arange(20), abs=1e-5)
+    assert np.ptp(lights, axis=1).max() == 0
+
+
+def test_the_wedge_spans_sixteen_stops() -> None:
+    """Seventeen neutral steps from a white card down, each half the one before."""
+    lights = np.array([target.light for target in TARGETS if target.kind is Kind.WEDGE])
+    assert np.log2(lights[:, 1]) == pytest.approx(-np.arange(17.0))
+    assert np.ptp(lights, axis=1).max() == 0
+
+
+@pytest.mark.parametrize(
+    "target", [target for target in TARGETS if target.kind is Kind.EDGE], ids=lambda target: target.name
+)
+def test_an_edge_goes_through_the_middle_of_its_place(target: Target) -> None:
+    """Half of an edge's place is light and half dark, and the edge leans as the table says."""
+    width, height = 1600, 1200
+    x, y, columns, rows = target.pixels(width, height)
+    part = Chart().band(width, height, y, rows)[:, x : x + columns, 1].astype(float)
+    along = part if target.upright else part.T
+    assert target.light is not None and target.dark is not None
+    assert (part.min(), part.max()) == pytest.approx((target.dark[1], target.light[1]))
+    shares = (along - target.dark[1]).mean(axis=1) / (target.light[1] - target.dark[1])
+    assert shares.mean() == pytest.approx(0.5, abs=0.05)
+    slope = np.polyfit(np.arange(len(shares)), shares * along.shape[1], 1)[0]
+    assert abs(slope) == pytest.approx(np.tan(np.radians(abs(target.degrees))), rel=0.03)
+
+
+def test_fine_text_gets_ever_finer() -> None:
+    """Each line is smaller than the one above it, and none touches the next."""
+    lines = [mark.shape.bounds for mark in compose() if isinstance(mark.shape, Lettering)]
+    text = [bounds for bounds in lines if 200 < bounds[1] < 222 and bounds[0] < 200 < bounds[2]]
+    heights = [bottom - top for _, top, _, bottom in text]
+    assert heights == pytest.approx(FINE_TEXT_HEIGHTS)
+    assert list(FINE_TEXT_HEIGHTS) == sorted(FINE_TEXT_HEIGHTS, reverse=True)
+    for (_, _, _, bottom), (_, top, _, _) in pairwise(text):
+        assert bottom < top
 
 
 def test_the_slanted_edges_have_a_contrast_of_four(picture: NDArray[np.float32]) -> None:
     """Inside and outside of both tilted squares: 4 to 1, as e-SFR asks for."""
-    for x in (298.1, 349.9):
-        assert at(picture, x, 150.0) == pytest.approx(EDGE_DARK)
-        assert at(picture, x, 122.0) == pytest.approx(EDGE_LIGHT)
-    assert EDGE_LIGHT[0] / EDGE_DARK[0] == pytest.approx(4.0)
+    for x in (304.0, 352.0):
+        assert at(picture, x, 150.0) == pytest.approx([EDGE_DARK] * 3)
+        assert at(picture, x, 118.0) == pytest.approx([EDGE_LIGHT] * 3)
+    contrast = EDGE_LIGHT / EDGE_DARK
+    assert contrast == pytest.approx(4.0)
 
 
-def test_five_stars_stand_in_the_centre_and_the_corners(picture: NDArray[np.float32]) -> None:
+def test_five_stars_stand_at_the_left_and_in_the_corners(picture: NDArray[np.float32]) -> None:
     """Around each centre light and dark alternate; elsewhere the ground is dark and even."""
-    for x, y in ((200, 150), (40, 40), (360, 40), (40, 260), (360, 260)):
+    for x, y in ((72, 150), (40, 40), (360, 40), (40, 260), (360, 260)):
         ring = picture[int((y - 10) * SCALE) : int((y + 10) * SCALE), int((x + 14) * SCALE), 1]
         assert np.ptp(ring) > 0.5
-    assert np.ptp(picture[int(215 * SCALE), int(150 * SCALE) : int(190 * SCALE), 1]) < 0.003
+    assert np.ptp(picture[int(90 * SCALE), int(150 * SCALE) : int(190 * SCALE), 1]) < 0.003
 
 
 def test_the_beam_is_red(picture: NDArray[np.float32]) -> None:
@@ -104,12 +159,8 @@ def test_everything_lies_within_the_layout() -> None:
 
 def test_the_frame_is_symmetric() -> None:
     """The corner brackets and ticks are mirrored left to right and top to bottom."""
-    thin = [mark.shape for mark in compose() if isinstance(mark.shape, Rectangle)]
-    marks = {
-        (round(s.left, 2), round(s.top, 2), round(s.width, 2), round(s.height, 2))
-        for s in thin
-        if min(s.width, s.height) < 1
-    }
+    bounds = [mark.shape.bounds for mark in frame()]
+    marks = {(round(x0, 2), round(y0, 2), round(x1 - x0, 2), round(y1 - y0, 2)) for x0, y0, x1, y1 in bounds}
     mirrored = {(round(400 - left - w, 2), round(300 - top - h, 2), w, h) for left, top, w, h in marks}
     assert len(marks) > 100
     assert marks == mirrored
@@ -117,9 +168,10 @@ def test_the_frame_is_symmetric() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(180, 136), (1000, 400), (364, 900)])
 def test_fits_any_shape_of_picture(width: int, height: int) -> None:
-    """The chart is contained and centred: the middle is the star's red dot, the border is ground."""
+    """The chart is contained and centred: a red patch is where it should be, the border is ground."""
     picture = Chart().band(width, height, 0, height)
-    middle = picture[height // 2 - 1 : height // 2 + 1, width // 2 - 1 : width // 2 + 1].mean(axis=(0, 1))
-    assert middle[0] > 2 * middle[1]
+    scale = min(width / LAYOUT_WIDTH, height / LAYOUT_HEIGHT)
+    patch = picture[int(height / 2 - 10.9 * scale), int(width / 2 - 10.9 * scale)]
+    assert patch == pytest.approx(SRGB8_TO_LINEAR[[193, 90, 99]], rel=1e-5)
     ground = picture[:, width // 2] if height > width else picture[height // 2]
     assert ground[0].max() < 0.05

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from laserlink.firmware_model.controls import ControlStore, controls_of
+from laserlink.firmware_model.patterns import PATTERNS
 from laserlink.firmware_model.profile import load_profile
 from laserlink.protocol.errors import (
     LimitExceeded,
@@ -67,7 +68,7 @@ def test_a_set_is_all_or_nothing() -> None:
         (value(2, FLOAT, math.inf), ValueOutOfRange),
         (value(2, FLOAT, -math.inf), ValueOutOfRange),
         (value(2, FLOAT, math.nan), MalformedPayload),
-        (value(4, INTEGER, 3), ValueOutOfRange),
+        (value(4, INTEGER, len(PATTERNS) + 1), ValueOutOfRange),
     ],
 )
 def test_a_value_that_may_not_be_is_refused_by_name(
@@ -100,6 +101,25 @@ def test_values_are_read_in_the_order_asked() -> None:
         controls.get((ControlId(1), ControlId(77)))
     with pytest.raises(LimitExceeded):
         controls.get((ControlId(1),) * 17)
+
+
+@pytest.mark.parametrize("window", [(0, 0, 0, 0), (10, 20, 30, 40), (11648, 8736, 11648, 8736)])
+def test_a_window_is_a_rectangle_of_the_array(window: tuple[int, int, int, int]) -> None:
+    """Each of its four parts has its bounds."""
+    controls = store()
+    controls.set((value(9, ValueType.RECTANGLE, window),))
+    assert controls.values[9] == window
+    with pytest.raises(ValueOutOfRange) as raised:
+        controls.set((value(9, ValueType.RECTANGLE, (11649, 0, 1, 1)),))
+    assert "11649, 0, 1, 1" in str(raised.value) and controls.values[9] == window
+
+
+def test_the_temperature_stays_within_its_control() -> None:
+    """A broken thermometer reads anything."""
+    controls = store()
+    for celsius, kept in ((31.5, 31.5), (1e6, 125.0), (-1e6, -40.0)):
+        controls.feel(celsius)
+        assert controls.values[5] == kept
 
 
 def test_the_ring_turns_the_lens_and_stops_at_its_ends() -> None:

@@ -2,9 +2,12 @@
 
 import pytest
 
-from laserlink.firmware_model.identity import descriptor_of, is_last_part, part_of, readout_us
+from laserlink.firmware_model.identity import descriptor_of, is_last_part, part_of, readout_us, scaled
 from laserlink.firmware_model.power import PowerSink
 from laserlink.firmware_model.profile import load_profile, profile_names
+from laserlink.firmware_model.scenes import open_scene
+from laserlink.firmware_model.sensor import ExposureRequest, Sensor
+from laserlink.host_driver.identity import noise_profile
 from laserlink.protocol.errors import OutOfBounds
 from laserlink.protocol.frame import OVERHEAD_BYTES
 from laserlink.protocol.limits import DESCRIPTOR_BYTES_MAX
@@ -48,6 +51,50 @@ def test_facts_come_from_the_profile() -> None:
     assert (full.width, full.height, full.formats) == (11648, 8736, 1 << 10 | 1 << 12 | 1 << 14 | 1 << 16)
     assert [mode.id for mode in made.modes] == [mode.id for mode in profile.modes]
     assert made.operating_ma == 470
+
+
+def test_colours_are_told_for_two_lights() -> None:
+    """Daylight and lamp, in ten-thousandths."""
+    made, profile = descriptor("mos-100mp"), load_profile("mos-100mp")
+    assert profile.colour is not None
+    assert made.colour_matrix == scaled(profile.colour.xyz_to_camera)
+    assert made.colour_matrix_a == scaled(profile.colour.xyz_to_camera_a)
+    assert len(made.colour_matrix_a) == 9 and made.colour_matrix_a != made.colour_matrix
+    assert scaled(None) == ()
+
+
+def test_noise_is_told_by_format_and_gain() -> None:
+    """RAW16 merges both conversion gains; the others read one of them, by the analogue gain."""
+    noise = descriptor("mos-100mp").noise
+    found = {
+        (bits, entry.gain_from_milli): (entry.full_scale_e, entry.read_noise_me)
+        for entry in noise
+        for bits in (8, 10, 12, 14, 16)
+        if entry.formats >> bits & 1
+    }
+    assert found[12, 1000][1] > found[12, 4000][1] == found[16, 1000][1] == 1000
+    assert all(electrons == pytest.approx(65_000, rel=0.01) for electrons, _ in found.values())
+    assert (16, 4000) not in found
+
+
+@pytest.mark.parametrize(
+    ("bits", "gain", "level"), [(12, 1.0, 0.5), (12, 1.0, 0.0), (10, 8.0, 0.05), (8, 1.0, 0.3)]
+)
+def test_noise_that_is_told_is_the_noise_that_is_there(bits: int, gain: float, level: float) -> None:
+    """Two exposures of a grey card differ by as much as the host reckons from the descriptor: 5 %."""
+    profile = load_profile("uart-1m")
+    made, mode = descriptor("uart-1m"), profile.modes[0]
+    sensor = Sensor(profile, open_scene(f"flat?level={level}"), 1)
+    requests = [
+        ExposureRequest(mode.id, bits, 10_000, gain, 0, image_id, (400, 300, 400, 400)) for image_id in (1, 2)
+    ]
+    first, second = (sensor.expose(request).astype(float)[::2, 1::2] for request in requests)
+    black, white = profile.sensor.black_level(bits), profile.sensor.white_level(bits)
+    seen = (first - second).var() / 2 / (white - black) ** 2
+    found = noise_profile(made, made.modes[0], bits, gain, (black, white))
+    assert found is not None
+    signal = max(0.0, ((first + second) / 2).mean() - black) / (white - black)
+    assert seen == pytest.approx(found[0] * signal + found[1], rel=0.05)
 
 
 def test_a_part_behind_the_end_is_out_of_bounds() -> None:

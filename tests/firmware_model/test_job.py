@@ -48,6 +48,19 @@ def test_the_next_wake_up_is_when_more_is_ready_and_not_sooner() -> None:
     assert wakes <= READOUT_BLOCKS + 1 and now == 74 * MS
 
 
+def test_a_small_image_is_not_woken_for_blocks_that_bring_nothing() -> None:
+    """Of four chunks, each is whole with a sixteenth block: five wake-ups, not 65."""
+    layout = ImageLayout(64, 168, 12, 4096)
+    pixels = np.zeros((168, 64), np.uint16)
+    made = Job(layout, ImageStart(), 0, 10 * MS, 64 * MS, PackedImage.of(pixels, layout))
+    assert layout.chunks == 4
+    wakes: list[int] = []
+    while not made.sent:
+        wakes.append(made.next_ready_ns(wakes[-1] if wakes else 0) or 0)
+        made.next_frame = made.frames_ready(wakes[-1])
+    assert wakes == [(10 + block) * MS for block in (0, 16, 32, 48, 64)]
+
+
 def test_frames_that_wait_already_need_no_wake_up() -> None:
     """Nor does an image whose pixels are not there yet."""
     made = job()

@@ -97,7 +97,36 @@ def test_the_interval_shrinks_and_grows_with_the_limit() -> None:
     assert made.interval_ns(10_000_000_000) == 1_000_000_000
 
 
+def test_motor_and_boot_draw_what_the_profile_says() -> None:
+    """The motor its reserve, under a contract that has it free; a module that boots, its own figure."""
+    made = sink(contract_ma=900)
+    still = made.draw_ma(laser=True, gbps=8.0)
+    assert made.draw_ma(laser=True, gbps=8.0, motor=True) == still + RESERVE <= made.limit_ma
+    made.derate(200)
+    assert made.draw_ma(laser=False, gbps=0.0, motor=True) == IDLE
+    made.end()
+    assert made.draw_ma(laser=False, gbps=0.0, motor=True) == IDLE
+    assert made.draw_ma(laser=False, gbps=0.0, booting=True) == 90
+
+
 # --- in the machine ---
+
+
+def test_the_draw_follows_what_the_module_does() -> None:
+    """Booting, idle, lit, and with the lens on its way; never more than its limit."""
+    rig = Rig()
+    rig.stepper.snap_on()
+    rig.until(lambda: rig.module.booting)
+    assert rig.module.outputs.draw_ma == 90
+    rig.await_attached()
+    ready = rig.module.outputs.draw_ma
+    assert ready == IDLE + SENSOR + LASER
+    rig.host.set_controls({"LensPosition": 3.0}, rig.now)
+    rig.stepper.settle()
+    rig.until(lambda: rig.module.outputs.draw_ma != ready)
+    assert rig.module.outputs.draw_ma == ready + RESERVE <= rig.module.outputs.limit_ma
+    rig.run_for(100_000_000)
+    assert rig.module.outputs.draw_ma == ready
 
 
 def test_a_derate_slows_a_running_stream_without_a_restart() -> None:

@@ -1,3 +1,4 @@
+import math
 from importlib import resources
 from pathlib import Path
 
@@ -90,6 +91,33 @@ def test_high_conversion_gain_reads_with_less_noise() -> None:
     assert sensor.read_noise_e(4.0) == sensor.high_gain_read_noise_e
 
 
+def test_sixteen_bits_at_base_gain_hold_sixteen_stops() -> None:
+    """RAW16 merges below the switch-over, and full well over read noise is 16 EV."""
+    sensor = load_profile("mos-100mp").sensor
+    assert sensor.merges(16, 1.0)
+    assert sensor.merges(16, 3.99)
+    assert not sensor.merges(16, 4.0)
+    assert not sensor.merges(14, 1.0)
+    assert math.log2(sensor.full_well_e / sensor.high_gain_read_noise_e) == pytest.approx(16.0, abs=0.02)
+    assert sensor.dn_per_e(16, 1.0) == pytest.approx((65_535 - 4096) / 65_000, rel=1e-3)
+    assert sensor.dn_per_e(12, 2.0) == pytest.approx(sensor.dn_per_e(16, 1.0) / 8)
+
+
+def test_dark_current_doubles_with_its_temperature() -> None:
+    """At 25 degrees it is what the profile says, and twice that one doubling above."""
+    sensor = load_profile("mos-100mp").sensor
+    assert sensor.leak(25.0) == 1.0
+    assert sensor.leak(25.0 + sensor.dark_doubling_k) == pytest.approx(2.0)
+    assert sensor.leak(25.0 - 2 * sensor.dark_doubling_k) == pytest.approx(0.25)
+
+
+def test_sizes_and_times_follow_from_the_array() -> None:
+    """A photosite is 1.49 um wide, and a row takes 6.9 us."""
+    sensor = load_profile("mos-100mp").sensor
+    assert sensor.pixel_um2 == pytest.approx(1.485 * 1.488, rel=1e-3)
+    assert sensor.line_ns == pytest.approx(6868, abs=1)
+
+
 def test_neutral_is_the_response_to_white() -> None:
     """AsShotNeutral has green 1 and follows from the matrix and D65 by hand."""
     colour = load_profile("mos-100mp").colour
@@ -105,14 +133,22 @@ def test_neutral_is_the_response_to_white() -> None:
         ("width = 11648", "width = 11646", "sensor.width"),
         ("height = 8736", "height = 8735", "sensor.height"),
         ('cfa = "RGGB"', 'cfa = "BGGR"', "sensor.cfa"),
-        ("full_well_e = 9000.0", "full_well_e = 8000.0", "sensor.full_well_e"),
-        ("high_gain_e_per_dn = 0.0366", "high_gain_e_per_dn = 0.2", "sensor.high_gain_e_per_dn"),
+        ("full_well_e = 65_000.0", "full_well_e = 60_000.0", "sensor.full_well_e"),
+        ("high_gain_e_per_dn = 0.264475", "high_gain_e_per_dn = 1.1", "sensor.high_gain_e_per_dn"),
+        ("merged_from_bits = 16", "merged_from_bits = 15", "sensor.merged_from_bits"),
+        ("hot_pixels_ppm = 20.0", "hot_pixels_ppm = -1.0", "sensor.hot_pixels_ppm"),
         ("black_dn16 = 4096", "black_dn16 = 40000", "sensor.black_dn16"),
         ("white_dn16 = 65535", "white_dn16 = 4096", "sensor.white_dn16"),
         ("0.90, -0.30, -0.10,", "0.10, -0.30, -0.10,", "colour.xyz_to_camera"),
         ("0.90, -0.30, -0.10,", "0.90, -0.30,", "colour.xyz_to_camera"),
         ("gain_min = 1.0", "gain_min = 16.0", "sensor.gain_max"),
         ("exposure_us_max = 1_000_000", "exposure_us_max = 20", "sensor.exposure_us_max"),
+        ("stops = [1.4, 2.0,", "stops = [2.0, 1.4,", "lens.stops"),
+        ("stops = [1.4, 2.0,", "stops = [1.4, 1.4,", "lens.stops"),
+        ("stops = [1.4, 2.0,", "stops = [2.0,", "lens.stops"),
+        ("settle_ms = 5", "settle_ms = -1", "lens.settle_ms"),
+        ("mass_g = 100.0", "mass_g = 0.0", "thermal.mass_g"),
+        ("phone_c = 38.0", "phone_c = 100.0", "thermal.phone_c"),
         ("focus_min_m = 0.3", "focus_min_m = 0.5", "lens.position_max_dioptres"),
         ("id = 1\nname", "id = 0\nname", "modes[1].id"),
         ('name = "preview"', 'name = "still-half"', "modes[2].name"),

@@ -131,3 +131,18 @@ def test_the_log_is_a_file() -> None:
     assert isinstance(part, bulk.FilePart) and b"booted" in part.part and b"trained: seated" in part.part
     missing = ask(rig, bulk.FileRead(0, 0, "secret"))
     assert isinstance(missing, link.Error) and missing.code is ErrorCode.NOT_FOUND
+
+
+def test_rectangles_exist_only_where_hello_agreed_on_them() -> None:
+    """A host that knows no rectangles sees no AfWindows in the list, and can neither get nor set one."""
+    rig = module_in(ModuleState.READY)
+    assert "AfWindows" in rig.host.controls.known
+    total = len(rig.module.controls.controls)
+    rig.module.connection.features &= ~link.Features.RECTANGLES
+    reply = rig.ask(control.ControlList(0, 0))
+    assert isinstance(reply, control.ControlInfos) and reply.total == total - 1
+    assert all(info.type is not control.ValueType.RECTANGLE for info in reply.controls)
+    window = control.ControlValue(9, control.ValueType.RECTANGLE, bytes(8))
+    for request in (control.ControlGet(0, (control.ControlId(9),)), control.ControlSet(0, (window,))):
+        refused = rig.ask(request)
+        assert isinstance(refused, link.Error) and refused.code is ErrorCode.UNKNOWN_CONTROL

@@ -5,8 +5,8 @@ from laserlink.firmware_model.table import Input
 from laserlink.firmware_model.timing import ModuleTimer
 
 
-def test_every_timer_is_an_input_or_the_beacon() -> None:
+def test_every_timer_is_an_input_or_served() -> None:
     """What expires is never unknown, and no two timers are the same input."""
-    assert {timer.name for timer in ModuleTimer} - set(_Expired.__members__) == {"BEACON"}
+    assert {timer.name for timer in ModuleTimer} - set(_Expired.__members__) == {"BEACON", "DERATE"}
     assert set(_Expired.__members__) <= {timer.name for timer in ModuleTimer}
     assert all(isinstance(expired.value, Input) for expired in _Expired)

@@ -1,5 +1,6 @@
 """laserlink.host_driver.camera: the camera as its users meet it, with a real module in another process."""
 
+import math
 import os
 import signal
 import threading
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from served import Program, entries, serving, small_profile, url_of, wait_until
 
+from laserlink.host_driver.auto_controls import AeState, Metering
+from laserlink.host_driver.auto_exposure import GREY, metered
 from laserlink.host_driver.camera import Camera
 from laserlink.host_driver.errors import BadUrl, NoDeviceFound, PortBusy
 from laserlink.protocol.errors import (
@@ -230,6 +233,105 @@ def test_two_threads_take_turns(camera: Camera) -> None:
     for thread in threads:
         thread.join(60)
     assert done == [True] * 10
+
+
+def test_capture_after_a_moment_is_never_stale(camera: Camera) -> None:
+    """Its exposure began at that moment or later, now or half a second ahead, also while pictures wait."""
+    images = camera.images()
+    next(images)
+    time.sleep(0.2)
+    images.close()
+    for ahead_ns in (0, 500_000_000, -5_000_000_000):
+        after = time.monotonic_ns() + ahead_ns
+        shot = camera.capture(after=after)
+        began, slack = shot.metadata["SensorTimestamp"], shot.metadata["SensorTimestampUncertainty"]
+        assert began - slack >= after
+        assert time.monotonic_ns() >= began - slack
+
+
+def test_set_names_the_image_that_it_took_effect_in(camera: Camera) -> None:
+    """Each image says since which one its controls hold."""
+    camera.set_controls(ExposureTime=2_000)
+    first, second = (camera.capture().metadata for _ in range(2))
+    assert first["ControlSetImageId"] == second["ControlSetImageId"] == first["ImageId"]
+    camera.set_controls(ExposureTime=10_000)
+    assert camera.capture().metadata["ControlSetImageId"] > first["ImageId"]
+
+
+def test_dropped_pictures_are_counted(camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is slow to take endless pictures misses some, and is told how many; counted ones all come."""
+    assert len(list(camera.images(3))) == 3
+    before = camera.dropped
+    monkeypatch.setattr("laserlink.host_driver.camera.WAITING_BYTES_MAX", 2 * 180 * 136 * 2)
+    images = camera.images()
+    first = next(images).metadata["ImageId"]
+    time.sleep(0.6)
+    missed = next(images).metadata["ImageId"] - first - 1
+    images.close()
+    assert missed > 0
+    assert camera.dropped - before >= missed
+
+
+def test_controls_of_the_host_are_shown_beside_the_modules(camera: Camera) -> None:
+    """Set together, all or none: a wrong value of either side leaves both as they were."""
+    camera.set_controls(AwbEnable=True, ExposureTime=7_000)
+    assert (camera.controls["AwbEnable"], camera.controls["ExposureTime"]) == (True, 7_000)
+    for wrong in ({"ExposureTime": 9_000_000}, {"AeMeteringMode": 9}):
+        with pytest.raises((LocalProtocolError, ValueOutOfRange)):
+            camera.set_controls(**({"AwbEnable": False, "AnalogueGain": 2.0} | wrong))
+        assert (camera.controls["AwbEnable"], camera.controls["AnalogueGain"]) == (True, 1.0)
+    assert camera.set_controls(AwbEnable=False) <= camera.set_controls(ExposureTime=10_000)
+
+
+def test_controls_are_read_from_the_module(camera: Camera) -> None:
+    """Values as the module has them now; what it does not have is refused."""
+    camera.set_controls(ExposureTime=6_000)
+    assert camera.read_controls("ExposureTime", "AnalogueGain") == {
+        "ExposureTime": 6_000,
+        "AnalogueGain": 1.0,
+    }
+    with pytest.raises(LocalProtocolError, match="no control Bogus"):
+        camera.read_controls("Bogus")
+    camera.set_controls(ExposureTime=10_000)
+
+
+@pytest.mark.parametrize("lux", [4.49, 449.0, 44_900.0])
+def test_exposure_settles_in_any_light(lux: float) -> None:
+    """From a hundredth to a hundredfold of an office's light: the same brightness, and each part by hand
+    wins."""
+    with (
+        serving("uart-1m", "--line-rate", "0", "--scene", f"chart?lux={lux}") as dim,
+        Camera(url_of(dim)) as camera,
+    ):
+        camera.configure("preview", "RAW10")
+        camera.set_controls(AeEnable=True, AwbEnable=True)
+        shot = camera.capture()
+        assert shot.metadata["AeState"] == AeState.CONVERGED
+        level = metered(shot, Metering.CENTRE_WEIGHTED).level
+        assert abs(math.log2(level / GREY)) < 0.35
+        daylight = camera.descriptor.neutral
+        expected = [part / max(daylight) for part in daylight]
+        assert shot.metadata["AsShotNeutral"] == pytest.approx(expected, rel=0.05)
+        camera.set_controls(ExposureTime=1_234)
+        by_hand = camera.capture()
+        assert by_hand.metadata["ExposureTime"] == 1_234
+        assert (camera.controls["ExposureTimeMode"], camera.controls["AnalogueGainMode"]) == (1, 0)
+        camera.set_controls(AeEnable=False, AnalogueGain=2.0, ColourGains=(2.0, 1.5))
+        fixed = camera.capture().metadata
+        assert (fixed["ExposureTime"], fixed["AnalogueGain"], fixed["AeState"]) == (1_234, 2.0, AeState.IDLE)
+        assert fixed["ColourGains"] == pytest.approx((2.0, 1.5))
+
+
+def test_exposure_follows_a_stream(camera: Camera) -> None:
+    """In a stream that runs, what is automatic moves from picture to picture, and ends where it is right."""
+    camera.set_controls(ExposureTime=200, AnalogueGain=1.0)
+    images = camera.images()
+    next(images)
+    camera.set_controls(AeEnable=True)
+    states = [next(images).metadata["AeState"] for _ in range(12)]
+    images.close()
+    assert states[-1] == AeState.CONVERGED
+    camera.set_controls(ExposureTime=10_000, AnalogueGain=1.0)
 
 
 def test_closed_camera_says_so(served: Program) -> None:

@@ -138,3 +138,46 @@ def test_values_are_sent_in_runs() -> None:
     values = tuple(ControlValue(number) for number in range(5))
     assert [len(run) for run in batched(values, 2)] == [2, 2, 1]
     assert list(batched((), 2)) == []
+
+
+WINDOWS = HostControl(9, "AfWindows", "pixels", ValueType.RECTANGLE, False, (0,) * 4, (100,) * 4, (0,) * 4)
+
+
+@pytest.mark.parametrize("value", [(1, 2, 3, 4), [1, 2, 3, 4], [(1, 2, 3, 4)], ((1, 2, 3, 4),)])
+def test_a_rectangle_may_stand_in_a_list_of_one(value: tuple[int, int, int, int]) -> None:
+    """As picamera2's users write AfWindows."""
+    assert WINDOWS.encode(value).value == bytes((1, 0, 2, 0, 3, 0, 4, 0))
+
+
+@pytest.mark.parametrize(
+    "value", [7, 1.5, (1, 2, 3), [(1, 2, 3, 4), (5, 6, 7, 8)], (1, 2, 3, 70_000), ("a",) * 4]
+)
+def test_what_is_no_rectangle_is_the_callers_mistake(value: tuple[int, int, int, int]) -> None:
+    """The module has one window, of four small numbers."""
+    with pytest.raises(LocalProtocolError, match="AfWindows"):
+        WINDOWS.encode(value)
+
+
+def test_triggers_are_not_given_back() -> None:
+    """What makes something happen once is not a setting; a window is."""
+    controls = HostControls()
+    for name, kind in (("AfTrigger", ValueType.INTEGER), ("AfPause", ValueType.INTEGER)):
+        controls.known[name] = HostControl(len(controls.known) + 1, name, "", kind, False, 0, 2, 0)
+    controls.known["AfWindows"] = WINDOWS
+    window = WINDOWS.encode((1, 2, 3, 4))
+    trigger = [
+        ControlValue(number, ValueType.INTEGER, encode_value(ValueType.INTEGER, 0)) for number in (1, 2)
+    ]
+    controls.remember(5, (*trigger, window))
+    assert controls.to_replay(5) == {"AfWindows": (1, 2, 3, 4)}
+
+
+@pytest.mark.parametrize(("mode", "state"), [(0, 2), (1, 1), (2, 2)])
+def test_a_taken_trigger_means_scanning(mode: int, state: int) -> None:
+    """In auto, from the answer on: nobody takes the outcome of the scan before for that of this one."""
+    controls = HostControls()
+    for number, name in enumerate(("AfMode", "AfTrigger", "AfState"), 1):
+        controls.known[name] = HostControl(number, name, "", ValueType.INTEGER, False, 0, 3, 0)
+    controls.current.update({"AfMode": mode, "AfState": 2})
+    controls.remember(5, (ControlValue(2, ValueType.INTEGER, encode_value(ValueType.INTEGER, 0)),))
+    assert controls.current["AfState"] == state

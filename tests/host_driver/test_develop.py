@@ -13,12 +13,14 @@ from PIL import Image
 
 from laserlink.host_driver import develop as module
 from laserlink.host_driver.develop import (
+    CFA_ORDERS,
     BadColorMatrix,
     camera_to_srgb,
     develop,
     thumbnail,
     white_balance,
 )
+from laserlink.host_driver.illuminant import D65_WHITE, adaptation, white_at
 
 COLOR_MATRIX = np.array([0.75, -0.25, -0.08, -0.45, 1.25, 0.22, -0.05, 0.18, 0.62])
 NEUTRAL = (0.5, 1.0, 0.65)
@@ -93,6 +95,26 @@ def test_interpolation_is_exact_on_a_plane_of_light() -> None:
     assert np.abs(result - to_srgb(scene_light))[2:-2, 2:-2].max() < 1.5
 
 
+@pytest.mark.parametrize("pattern", CFA_ORDERS)
+@pytest.mark.parametrize("size", [(40, 48), (75, 20), (64, 2), (3, 4)])
+def test_every_bayer_order_shows_the_same_scene(pattern: str, size: tuple[int, int]) -> None:
+    """A plane of light comes out the same whichever colour the first pixel has, each black its own."""
+    height, width = size
+    rows, columns = np.mgrid[0:height, 0:width] / 200.0
+    light = np.stack([0.1 + rows, 0.1 + columns, 0.6 - rows / 2 - columns / 2], axis=-1)
+    raw, blacks = np.empty(size, np.uint16), (100, 200, 300, 400)
+    for site, colour in enumerate(pattern):
+        part = np.s_[site // 2 :: 2, site % 2 :: 2]
+        raw[part] = np.rint(blacks[site] + (3400 - blacks[site]) * light[..., "RGB".index(colour)][part])
+    metadata = {"SensorBlackLevels": blacks, "WhiteLevel": 3400, "CfaPattern": pattern}
+    picture = Picture(raw, metadata | {"AsShotNeutral": (1, 1, 1)})
+    result = developed(picture)
+    assert result.shape == (height, width, 3)
+    inside = np.s_[2 : height - 2, 2 : width - 2]
+    assert np.abs(result - to_srgb(light))[inside].max(initial=0) < 1.5
+    assert np.ptp(thumbnail(picture, 8).reshape(-1, 3), axis=0).max() < 120
+
+
 @pytest.mark.parametrize("rows", [2, 6, 30, 1000])
 def test_bands_leave_no_seam(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     """The height of the bands changes nothing in the picture."""
@@ -126,6 +148,24 @@ def test_matrix_brings_primaries_back() -> None:
     np.testing.assert_allclose(camera_to_srgb(COLOR_MATRIX) @ balanced, np.eye(3), atol=1e-6)
     np.testing.assert_allclose(camera_to_srgb(COLOR_MATRIX).sum(axis=1), 1, atol=1e-6)
     np.testing.assert_array_equal(camera_to_srgb(None), np.eye(3))
+
+
+def test_two_matrices_are_mixed_by_the_light() -> None:
+    """Under lamp light the lamp's matrix counts, under daylight the other; what is white stays white."""
+    other = COLOR_MATRIX * np.array([1.1, 1.2, 0.9] * 3)
+    for kelvin, expected in ((2856.0, other), (6504.0, COLOR_MATRIX)):
+        white = white_at(kelvin)
+        neutral = expected.reshape(3, 3) @ white
+        srgb = camera_to_srgb(COLOR_MATRIX, other, neutral)
+        np.testing.assert_allclose(srgb.sum(axis=1), 1, atol=1e-5)
+        seen = expected.reshape(3, 3) @ adaptation(D65_WHITE, white) @ module.XYZ_FROM_SRGB
+        np.testing.assert_allclose(srgb @ (seen / seen.sum(axis=1, keepdims=True)), np.eye(3), atol=0.02)
+
+
+def test_a_neutral_of_no_light_leaves_the_matrix_of_daylight() -> None:
+    """A colour cast that no light has is not taken for one."""
+    plain = camera_to_srgb(COLOR_MATRIX)
+    np.testing.assert_array_equal(camera_to_srgb(COLOR_MATRIX, COLOR_MATRIX, (1, 1e-4, 1)), plain)
 
 
 @pytest.mark.parametrize(

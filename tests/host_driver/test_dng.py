@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 
-from laserlink.host_driver.develop import XYZ_FROM_SRGB
-from laserlink.host_driver.dng import ascii_text, write_dng
+from laserlink.host_driver.develop import CFA_ORDERS, XYZ_FROM_SRGB, thumbnail
+from laserlink.host_driver.dng import PREVIEW_SIDE_MAX, write_dng
 from laserlink.host_driver.shot import METADATA, Gap, Shot
 
 MOMENT = datetime(2025, 3, 4, 5, 6, 7, 890_000, timezone(timedelta(hours=-3, minutes=-30)))
@@ -29,10 +30,21 @@ FULL: dict[str, Any] = {
     "SensorTimestamp": 123_456_789_012,
     "SensorTimestampUncertainty": 1000,
     "ColorMatrix": (0.75, -0.25, -0.08, -0.45, 1.25, 0.22, -0.05, 0.18, 0.62),
+    "ColorMatrixA": (0.8, -0.3, -0.08, -0.5, 1.3, 0.22, -0.05, 0.2, 0.7),
     "AsShotNeutral": (0.5, 1.0, 0.625),
+    "NoiseProfile": (1e-4, 2.5e-7),
     "LensPosition": 0.5,
-    "FNumber": 1.8,
+    "FNumber": 2.8,
+    "LensFNumber": 1.8,
     "FocalLength": 25.0,
+    "FocalLengthIn35mmFilm": 50,
+    "ColourGains": (2.0, 1.6),
+    "ColourTemperature": 4800,
+    "AeState": 2,
+    "AfState": 2,
+    "FocusFoM": 12_345,
+    "SensorTemperature": 31.5,
+    "StackedImages": 4,
     "LensModel": "25 mm F1.8",
     "Make": "LaserLink",
     "Model": "mos-100mp",
@@ -40,6 +52,7 @@ FULL: dict[str, Any] = {
     "Software": "LaserLink 0.1.0",
     "ImageId": 7,
     "ControlSetId": 3,
+    "ControlSetImageId": 6,
     "Mode": "still-full",
     "Format": "RAW12",
     "DateTime": MOMENT,
@@ -87,6 +100,23 @@ def test_libraw_reads_the_same_pixels(tmp_path: Path, bits: int, shape: tuple[in
         assert read.camera_whitebalance[:3] == pytest.approx([2.0, 1.0, 1.6])
 
 
+@pytest.mark.parametrize("pattern", CFA_ORDERS)
+def test_libraw_develops_every_bayer_order(tmp_path: Path, pattern: str) -> None:
+    """A red card is red, whichever colour the first pixel has: the pattern is that of the pixels."""
+    rawpy = pytest.importorskip("rawpy")
+    values = {"R": 2000, "G": 500, "B": 300}
+    cell = np.array([values[colour] for colour in pattern], np.uint16).reshape(2, 2)
+    levels = {"SensorBlackLevels": tuple(250 + site for site in range(4)), "CfaPattern": pattern}
+    shot = Shot(np.tile(cell, (32, 48)), FULL | levels)
+    with rawpy.imread(str(written(tmp_path / "x.dng", shot))) as read:
+        np.testing.assert_array_equal(read.raw_image_visible, shot.raw)
+        assert "".join("RGBG"[index] for index in read.raw_pattern.flat) == pattern
+        planes = dict(zip(read.raw_pattern.flat, (250, 251, 252, 253), strict=True))
+        assert read.black_level_per_channel == [planes[plane] for plane in range(4)]
+        red, green, blue = read.postprocess(no_auto_bright=True)[20:40, 20:60].reshape(-1, 3).mean(axis=0)
+    assert red > 1.5 * max(green, blue)
+
+
 def test_libraw_keeps_the_four_black_levels_apart(tmp_path: Path) -> None:
     """Black levels are in the order of the pattern, which is not LibRaw's own R, G, B, G."""
     rawpy = pytest.importorskip("rawpy")
@@ -120,22 +150,30 @@ def test_exiftool_finds_every_value_and_no_fault(tmp_path: Path) -> None:
         "WhiteLevel": 4000,
         "DefaultCropSize": "96 64",
         "ActiveArea": "0 0 64 96",
-        "ColorMatrix1": "0.75 -0.25 -0.08 -0.45 1.25 0.22 -0.05 0.18 0.62",
-        "CalibrationIlluminant1": 21,
+        "ColorMatrix1": "0.8 -0.3 -0.08 -0.5 1.3 0.22 -0.05 0.2 0.7",
+        "CalibrationIlluminant1": 17,
+        "ColorMatrix2": "0.75 -0.25 -0.08 -0.45 1.25 0.22 -0.05 0.18 0.62",
+        "CalibrationIlluminant2": 21,
+        "NoiseProfile": "0.0001 2.5e-07",
         "AsShotNeutral": "0.5 1 0.625",
         "CameraSerialNumber": "00A1",
         "ExposureTime": 0.01,
-        "FNumber": 1.8,
+        "FNumber": 2.8,
         "ISO": 200,
         "FocalLength": 25,
+        "FocalLengthIn35mmFormat": 50,
+        "LensInfo": "25 25 1.8 1.8",
         "SubjectDistance": 2,
         "LensModel": "25 mm F1.8",
+        "LensMake": "LaserLink",
         "DateTimeOriginal": "2025:03:04 05:06:07",
         "SubSecTimeOriginal": 890000,
         "OffsetTimeOriginal": "-03:30",
     }
     assert {key: values.get(key) for key in expected} == expected
+    assert values["MaxApertureValue"] == pytest.approx(1.8)
     comment = json.loads(values["UserComment"])
+    assert comment["StackedImages"] == 4
     assert comment["SensorTimestamp"] == 123_456_789_012
     assert comment["Mode"] == "still-full"
 
@@ -146,15 +184,48 @@ def test_no_metadata_is_lost(tmp_path: Path) -> None:
     whole = written(tmp_path / "whole.dng", shot).read_bytes()
     changed = {int: 300, float: 0.75, str: "other", datetime: datetime(1999, 1, 1)}
     for key in METADATA:
-        if key.name in {"BitsPerPixel", "CfaPattern"}:  # one is in UserComment only, one has one legal value
-            continue
-        value = changed[key.kind]
+        value = {"BitsPerPixel": 10, "CfaPattern": "BGGR", "AeState": 1, "AfState": 1}.get(
+            key.name, changed[key.kind]
+        )
         if key.count > 1:
             value = tuple(np.array(FULL[key.name]) * 2)
         other = Shot(shot.raw, FULL | {key.name: value})
         if key.name == "AsShotNeutral":
             other = Shot(shot.raw, FULL | {key.name: (0.25, 1, 1)})
         assert written(tmp_path / f"{key.name}.dng", other).read_bytes() != whole, key.name
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"), [(330, "+05:30"), (-210, "-03:30"), (345, "+05:45"), (0, "+00:00"), (-480, "-08:00")]
+)
+def test_time_zones_keep_their_minutes(tmp_path: Path, minutes: int, text: str) -> None:
+    """Half and quarter hours, east and west, as Exif writes them: sign, hours, colon, minutes."""
+    moment = MOMENT.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    values = exiftool(written(tmp_path / "x.dng", Shot(noise(), FULL | {"DateTime": moment})))
+    assert [values[key] for key in ("OffsetTime", "OffsetTimeOriginal", "OffsetTimeDigitized")] == [text] * 3
+    assert values["DateTimeOriginal"] == "2025:03:04 05:06:07"
+
+
+def test_one_matrix_stands_alone(tmp_path: Path) -> None:
+    """Where the matrix at illuminant A is unknown, that at D65 is the only one, and the file is valid."""
+    values = exiftool(written(tmp_path / "x.dng", Shot(noise(), FULL | {"ColorMatrixA": None})))
+    assert values["CalibrationIlluminant1"] == 21
+    assert not {"ColorMatrix2", "CalibrationIlluminant2"} & set(values)
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (1022, 1364)])
+def test_the_first_picture_is_a_preview(tmp_path: Path, shape: tuple[int, int]) -> None:
+    """What a file browser opens is the developed picture, small; the RAW lies in a SubIFD."""
+    shot = Shot(noise(*shape), FULL)
+    path = written(tmp_path / "x.dng", shot)
+    with Image.open(path) as preview:
+        assert preview.mode == "RGB" and max(preview.size) <= PREVIEW_SIDE_MAX
+        np.testing.assert_array_equal(np.asarray(preview), thumbnail(shot, PREVIEW_SIDE_MAX))
+    with tifffile.TiffFile(path) as tiff:
+        preview_page, (raw_page,) = tiff.pages.first, tiff.pages.first.pages
+        assert (preview_page.tags[254].value, raw_page.tags[254].value) == (1, 0)
+        assert raw_page.shape == shape
+    assert path.read_bytes()[preview_page.tags[330].offset + 2 :][:2] == b"\4\0"  # LONG: old readers know it
 
 
 def test_unknown_colour_is_said_and_estimated(tmp_path: Path) -> None:
@@ -233,16 +304,12 @@ def test_every_offset_is_even_and_one_strip_holds_all(tmp_path: Path) -> None:
     """TIFF wants even offsets, LibRaw is safest with one strip; the pixels of an odd size keep to both."""
     path = written(tmp_path / "x.dng", Shot(noise(23, 30, 16)[:, :30], FULL | {"LensModel": "odd"}))
     with tifffile.TiffFile(path) as tiff:
-        page = tiff.pages.first
+        first, (page,) = tiff.pages.first, tiff.pages.first.pages
         assert len(page.dataoffsets) == 1
         assert page.dataoffsets[0] % 2 == 0
         assert page.databytecounts == (23 * 30 * 2,)
-        assert page.tags[34665].value["LensModel"] == "odd"
-        exif_pointer = page.tags[34665]
+        assert first.tags[34665].value["LensModel"] == "odd"
+        exif_pointer = first.tags[34665]
         assert int.from_bytes(path.read_bytes()[exif_pointer.offset + 8 :][:4], "little") % 2 == 0
-        assert list(page.tags.keys()) == sorted(page.tags.keys())
-
-
-def test_ascii_text() -> None:
-    """Printable ASCII stays, each other character becomes one question mark."""
-    assert ascii_text("Az ~\x7f\té\0") == "Az ~????"
+        for ifd in (first, page):
+            assert list(ifd.tags.keys()) == sorted(ifd.tags.keys())

@@ -1,10 +1,20 @@
 """What the host makes of a descriptor: modes by name, and the mode that suits a line."""
 
+from dataclasses import replace
+
 import pytest
 
-from laserlink.host_driver.identity import mode_named, suitable_mode, transfer_ns
-from laserlink.protocol.errors import LocalProtocolError
-from laserlink.protocol.messages.identity import Descriptor, SensorMode
+from laserlink.host_driver.identity import (
+    Identity,
+    cfa_of,
+    film_focal_length_mm,
+    mode_named,
+    noise_profile,
+    suitable_mode,
+    transfer_ns,
+)
+from laserlink.protocol.errors import LocalProtocolError, MalformedPayload
+from laserlink.protocol.messages.identity import Descriptor, SensorMode, SensorNoise
 from laserlink.protocol.messages.link import LaneOffer
 from laserlink.protocol.states import LaneKind, LineCoding
 from laserlink.protocol.timers import NS_PER_MS
@@ -51,3 +61,88 @@ def test_a_mode_that_is_not_there_is_a_mistake_of_the_caller() -> None:
         mode_named(DESCRIPTOR, "video")
     with pytest.raises(LocalProtocolError, match="no modes"):
         suitable_mode(Descriptor(modes=()), line(0))
+
+
+@pytest.mark.parametrize(
+    ("cfa", "name"),
+    [((0, 1, 1, 2), "RGGB"), ((1, 0, 2, 1), "GRBG"), ((1, 2, 0, 1), "GBRG"), ((2, 1, 1, 0), "BGGR")],
+)
+def test_the_four_bayer_orders_have_names(cfa: tuple[int, ...], name: str) -> None:
+    """Colours of the top-left 2 x 2 in reading order."""
+    assert cfa_of(Descriptor(cfa=bytes(cfa))) == name
+
+
+@pytest.mark.parametrize("cfa", [(0, 0, 0, 0), (0, 1, 2, 1), (9, 1, 1, 2), (0, 1, 1, 255)])
+def test_other_colours_are_the_modules_fault(cfa: tuple[int, ...]) -> None:
+    """What is no Bayer order is refused before a picture is asked for."""
+    with pytest.raises(MalformedPayload, match="none of RGGB"):
+        cfa_of(Descriptor(cfa=bytes(cfa)))
+
+
+def test_focal_length_on_film_is_by_the_diagonals() -> None:
+    """17.5 mm on Four Thirds sees as 35 mm; what has no size or no lens is unknown."""
+    lens = {"focal_length_um": 17_500, "pixel_pitch_nm": 1485}
+    assert film_focal_length_mm(Descriptor(modes=(FULL, SMALL), **lens)) == 35
+    binned = SensorMode(width=2912, height=2184, binning=4)
+    assert film_focal_length_mm(Descriptor(modes=(binned,), **lens)) == 35
+    assert film_focal_length_mm(Descriptor(modes=(), **lens)) is None
+    assert film_focal_length_mm(Descriptor(modes=(FULL,), focal_length_um=0)) is None
+
+
+NOISE = (
+    SensorNoise(formats=1 << 12, gain_from_milli=1000, full_scale_e=65_000, read_noise_me=8000),
+    SensorNoise(formats=1 << 12, gain_from_milli=4000, full_scale_e=65_000, read_noise_me=1000),
+    SensorNoise(formats=1 << 16, gain_from_milli=1000, full_scale_e=65_000, read_noise_me=1000),
+)
+
+
+@pytest.mark.parametrize(
+    ("bits", "gain", "binning", "electrons", "read_noise_e"),
+    [
+        (12, 1.0, 1, 65_000, 8.0),
+        (12, 3.99, 1, 65_000 / 3.99, 8.0),
+        (12, 4.0, 1, 16_250, 1.0),
+        (12, 16.0, 1, 4062.5, 1.0),
+        (16, 1.0, 1, 65_000, 1.0),
+        (12, 1.0, 4, 65_000, 8.0),
+    ],
+)
+def test_noise_is_that_of_the_gain_the_format_and_the_binning(
+    bits: int, gain: float, binning: int, electrons: float, read_noise_e: float
+) -> None:
+    """Shot noise by the electrons of white, read noise of the conversion gain in force, and rounding."""
+    mode = SensorMode(binning=binning)
+    levels = (256, 4095) if bits == 12 else (4096, 65535)
+    found = noise_profile(Descriptor(noise=NOISE), mode, bits, gain, levels)
+    rounding = 1 / 12 / (levels[1] - levels[0]) ** 2
+    assert found is not None
+    assert found[0] == pytest.approx(1 / electrons / binning**2)
+    assert found[1] == pytest.approx((read_noise_e / electrons / binning) ** 2 + rounding)
+
+
+def test_unknown_noise_is_none() -> None:
+    """No entry for the format or the gain, no mode, or numbers that none can be: nothing is made up."""
+    known, mode = Descriptor(noise=NOISE), SensorMode()
+    assert noise_profile(known, mode, 10, 1.0, (64, 1023)) is None
+    assert noise_profile(known, mode, 12, 0.5, (256, 4095)) is None
+    assert noise_profile(known, None, 12, 1.0, (256, 4095)) is None
+    assert noise_profile(known, SensorMode(binning=0), 12, 1.0, (256, 4095)) is None
+    assert noise_profile(known, mode, 12, 1.0, (300, 300)) is None
+    assert noise_profile(Descriptor(), mode, 12, 1.0, (256, 4095)) is None
+    hollow = Descriptor(noise=(SensorNoise(full_scale_e=0),))
+    assert noise_profile(hollow, mode, 12, 1.0, (256, 4095)) is None
+
+
+def test_a_module_has_at_least_one_mode() -> None:
+    """What is there is read; zeros, which are a descriptor of nothing, are refused, and half of one too."""
+    whole = Identity(bytearray(bytes(DESCRIPTOR)))
+    assert whole.descriptor == DESCRIPTOR
+    for raw in (bytes(300), bytes(Descriptor()), bytes(DESCRIPTOR)[:40]):
+        with pytest.raises(MalformedPayload):
+            _ = Identity(bytearray(raw)).descriptor
+
+
+def test_what_a_later_version_appends_is_ignored() -> None:
+    """A module of a later minor version is read as far as it is understood."""
+    raw = bytes(DESCRIPTOR) + b"more of everything"
+    assert replace(Identity(bytearray(raw)).descriptor, later=b"") == DESCRIPTOR

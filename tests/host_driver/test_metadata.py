@@ -8,7 +8,7 @@ from laserlink.firmware_model.identity import descriptor_of
 from laserlink.firmware_model.power import PowerSink
 from laserlink.firmware_model.profile import load_profile
 from laserlink.host_driver.assembly import Assembly, ImageDone
-from laserlink.host_driver.metadata import metadata_of, scaled
+from laserlink.host_driver.metadata import lens_model, metadata_of, scaled
 from laserlink.host_driver.pictures import PicturePool
 from laserlink.host_driver.shot import Shot, metadata_problems
 from laserlink.protocol.clock import PeerClock
@@ -59,12 +59,14 @@ def clock_of(offset_ns: int, path_ns: int) -> PeerClock:
 
 def test_image_is_described_by_its_start_its_controls_and_its_module(descriptor: Descriptor) -> None:
     """Exposure and levels from the image, gain and focus from its set, the rest from the descriptor."""
-    values = {"AnalogueGain": 2.0, "LensPosition": 1.5, "ExposureTime": 999}
+    values = {"AnalogueGain": 2.0, "LensPosition": 1.5, "ExposureTime": 999, "SensorTemperature": 31.5}
     metadata = metadata_of(done(START), descriptor, values, clock_of(1_000_000, 2_000))
     expected = {
         "ExposureTime": 12_345,
         "AnalogueGain": 2.0,
         "LensPosition": 1.5,
+        "SensorTemperature": 31.5,
+        "AfState": None,
         "Mode": "thumbnail",
         "Format": "RAW8",
         "BitsPerPixel": 8,
@@ -79,11 +81,38 @@ def test_image_is_described_by_its_start_its_controls_and_its_module(descriptor:
         "SensorTimestamp": 4_000_000,
         "SensorTimestampUncertainty": 1_000,
         "FNumber": 2.0,
+        "LensFNumber": 2.0,
         "FocalLength": 6.0,
+        "FocalLengthIn35mmFilm": 41,
+        "LensModel": "UART-1M 6 mm F2",
     }
     assert {name: metadata[name] for name in expected} == expected
     assert metadata_problems(metadata) == []
     assert Shot(done(START).picture, metadata).metadata["ImageId"] == 7
+
+
+def test_stop_in_use_is_the_images(descriptor: Descriptor) -> None:
+    """FNumber is the one that the image was taken with; the widest is the lens's."""
+    metadata = metadata_of(done(START), descriptor, {"LensAperture": 5.6}, PeerClock())
+    assert (metadata["FNumber"], metadata["LensFNumber"]) == (5.6, 2.0)
+
+
+def test_noise_follows_the_gain(descriptor: Descriptor) -> None:
+    """Four times the gain, four times the shot noise in parts of the scale; unknown without a gain."""
+    quiet, loud = (
+        metadata_of(done(START), descriptor, {"AnalogueGain": gain}, PeerClock())["NoiseProfile"]
+        for gain in (1.0, 4.0)
+    )
+    assert loud[0] == pytest.approx(4 * quiet[0])
+    assert metadata_of(done(START), descriptor, {}, PeerClock())["NoiseProfile"] is None
+    absurd = replace(descriptor, noise=tuple(replace(entry, full_scale_e=1) for entry in descriptor.noise))
+    assert metadata_of(done(START), absurd, {"AnalogueGain": 1e6}, PeerClock())["NoiseProfile"] is None
+
+
+def test_lens_without_numbers_has_no_name(descriptor: Descriptor) -> None:
+    """What is not known is not made into a name."""
+    assert lens_model(replace(descriptor, focal_length_um=0)) is None
+    assert lens_model(replace(descriptor, f_number_centi=0)) is None
 
 
 def test_unknown_stays_unknown(descriptor: Descriptor) -> None:

@@ -1,7 +1,8 @@
 """The phone as a power source."""
 
 from laserlink.host_driver.power import Contract, PowerSource
-from laserlink.protocol.messages.power import PowerOffer, PowerRequest
+from laserlink.protocol.messages.power import PowerOffer, PowerRequest, TemperatureEvent
+from laserlink.protocol.states import TemperatureLevel
 
 OFFERS = (PowerOffer(5000, 500), PowerOffer(9000, 2000))
 
@@ -51,3 +52,13 @@ def test_a_rail_is_not_raised_for_nothing() -> None:
     source.on()
     source.raise_rail()
     assert source.rail_ma == 100
+
+
+def test_heat_is_what_the_module_told_last() -> None:
+    """Its level and its degrees; of a module that is gone, nothing."""
+    source = PowerSource(OFFERS)
+    assert (source.temperature, source.celsius) == (TemperatureLevel.NORMAL, None)
+    source.feel(TemperatureEvent(TemperatureLevel.WARM, 6125))
+    assert (source.temperature, source.celsius) == (TemperatureLevel.WARM, 61.25)
+    source.off()
+    assert (source.temperature, source.celsius) == (TemperatureLevel.NORMAL, None)

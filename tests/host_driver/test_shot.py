@@ -74,7 +74,7 @@ def test_required_keys(name: str) -> None:
         ("SensorBlackLevels", (64, 64, 64, 64.5)),
         ("SensorBlackLevels", (0, 0, 0, 1023)),
         ("SensorBlackLevels", "RGGB"),
-        ("CfaPattern", "BGGR"),
+        ("CfaPattern", "RGBG"),
         ("CfaPattern", b"RGGB"),
         ("ColorMatrix", (0.0,) * 9),
         ("ColorMatrix", np.zeros((3, 3))),

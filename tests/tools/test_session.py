@@ -14,7 +14,7 @@ from laserlink.protocol.errors import (
     ModuleDetached,
     RemoteProtocolError,
 )
-from laserlink.tools.session import CommandError, Exit, Session, exit_code_of, one_line
+from laserlink.tools.session import USERS_CHOICES, CommandError, Exit, Session, exit_code_of, one_line
 
 ERRORS: list[tuple[Exception, Exit]] = [
     (CommandError("wrong", "right"), Exit.USAGE),
@@ -34,7 +34,10 @@ ERRORS: list[tuple[Exception, Exit]] = [
     (ZeroDivisionError("division by zero"), Exit.INTERNAL),
     (MemoryError(), Exit.INTERNAL),
     *((kind("lost"), Exit.LINK_LOST) for kind in LOSS_OF_CAUSE.values()),
-    *((kind("refused"), Exit.PROTOCOL) for kind in ERROR_OF_CODE.values()),
+    *(
+        (kind("refused"), Exit.USAGE if kind in USERS_CHOICES else Exit.PROTOCOL)
+        for kind in ERROR_OF_CODE.values()
+    ),
 ]
 
 
@@ -110,3 +113,13 @@ def test_session_takes_over_its_options() -> None:
     session = Session()
     session.set(Session(json=True, verbose=2, timeout=1.5))
     assert session == Session(json=True, verbose=2, timeout=1.5)
+
+
+def test_what_was_done_goes_along(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json, an error that ends a long work lists what there is of it; the error itself comes on
+    top."""
+    error = CommandError("gone", "again", Exit.LINK_LOST, {"images": ["a"], "error": "no"})
+    assert Session(json=True).fail(error) == Exit.LINK_LOST
+    assert json.loads(capsys.readouterr().out) == {
+        "images": ["a"], "error": "gone", "hint": "again", "exit_code": 6,
+    }  # fmt: skip

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from laserlink.host_driver.camera import Camera
 from laserlink.host_driver.machine import Host
+from laserlink.protocol.messages.control import Value
 from laserlink.protocol.messages.identity import SensorMode
 from laserlink.tools.opening import open_camera
 from laserlink.tools.session import Session
@@ -157,6 +158,12 @@ def _modes(document: dict[str, Any]) -> Table:
     return table
 
 
+def _shown(value: Value) -> str:
+    """A number with its thousands apart; a rectangle as its four."""
+    parts = value if isinstance(value, tuple) else (value,)
+    return " ".join(f"{part:,.10g}" for part in parts)
+
+
 def _controls(document: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("control", "value", "range", "unit"):
@@ -165,9 +172,9 @@ def _controls(document: dict[str, Any]) -> Table:
         bounds = (
             "read only"
             if control["read_only"]
-            else f"{control['minimum']:,.10g} to {control['maximum']:,.10g}"
+            else f"{_shown(control['minimum'])} to {_shown(control['maximum'])}"
         )
-        value = f"{control['value']:,.10g}"
+        value = _shown(control["value"])
         table.add_row(escape(control["name"]), value, bounds, escape(control["unit"]))
     return table
 

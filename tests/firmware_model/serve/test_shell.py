@@ -227,3 +227,23 @@ def test_closing_twice_and_waking_afterwards_is_harmless() -> None:
     os.close(first)
     os.close(second)
     assert isinstance(shell.port, PtyPort)
+
+
+def test_a_touch_focuses_a_served_module(tmp_path: Path) -> None:
+    """Looks go through the sensor's thread and come back: what the host reads is focused, far away."""
+    with served_here(tmp_path) as (shell, query), Camera(f"{shell.port.name}{query}") as camera:
+        camera.set_controls(LensPosition=2.0)
+        camera.set_controls(AfMode=1, AfMetering=1, AfWindows=(600, 450, 256, 192), AfTrigger=0)
+        wait_until(lambda: camera.controls["AfState"] in (2, 3), "the scan is over")
+        controls = camera.controls
+    assert controls["AfState"] == 2
+    assert controls["LensPosition"] == pytest.approx(0.0, abs=0.25)
+    assert controls["FocusFoM"]
+
+
+def test_a_served_module_warms_by_what_it_draws(tmp_path: Path) -> None:
+    """Its thermometer goes up from the room's temperature as soon as there is power."""
+    with served_here(tmp_path) as (shell, query), Camera(f"{shell.port.name}{query}") as camera:
+        assert camera.descriptor is not None
+        wait_until(lambda: shell.module.celsius > 25.0, "it is warmer")
+        assert shell.module.celsius < 40.0

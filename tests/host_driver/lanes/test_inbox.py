@@ -28,6 +28,7 @@ from laserlink.protocol.errors import (
 from laserlink.protocol.image_layout import ImageLayout
 from laserlink.protocol.limits import FRAME_BYTES_MAX
 from laserlink.protocol.messages.identity import Descriptor
+from laserlink.protocol.messages.image import ImageStart
 from laserlink.protocol.states import HostState, LossCause
 
 LAYOUT = ImageLayout(180, 136, 8, FRAME_BYTES_MAX)
@@ -195,3 +196,34 @@ def test_speed_is_bits_over_the_time_of_arrival() -> None:
     received = Received(1, LAYOUT, 7, 0, 0, 0.001, 0)
     assert received.gbps == pytest.approx(180 * 136 * 8 / 1e6)
     assert replace(received, seconds=0.0).gbps == 0.0
+
+
+def started(image_id: int, set_id: int) -> ImageDone:
+    """A whole image that says which controls it was taken with."""
+    start = ImageStart(image_id=image_id, bits=8, width=180, height=136, black_level=16, white_level=255,
+                       control_set_id=set_id)  # fmt: skip
+    return replace(image(image_id), start=start)
+
+
+def test_set_of_controls_carries_the_image_that_it_took_effect_in() -> None:
+    """Each image names its set, and the first image that had it; another contact begins anew."""
+    inbox = attached()
+    inbox.keep_shots(9)
+    inbox.take([started(4, 0), started(5, 1), started(6, 1), started(7, 2)], HOST)
+    taken = [inbox.next_shot(1)[0].metadata for _ in range(4)]
+    assert [item["ControlSetId"] for item in taken] == [0, 1, 1, 2]
+    assert [item["ControlSetImageId"] for item in taken] == [4, 5, 5, 7]
+    inbox.begin()
+    inbox.take([StateChanged(HostState.READY, 1), Attached(descriptor(), False)], HOST)
+    inbox.take([started(1, 1)], HOST)
+    assert inbox.next_shot(1)[0].metadata["ControlSetImageId"] == 1
+
+
+def test_pictures_that_nobody_takes_are_counted() -> None:
+    """Two may wait: of five that come, the three oldest are dropped, and the count stays."""
+    inbox = attached()
+    inbox.take([image(number) for number in range(5)], HOST)
+    assert inbox.dropped == 3
+    assert [inbox.next_shot(1)[1].image_id for _ in range(2)] == [3, 4]
+    inbox.drop_shots()
+    assert inbox.dropped == 3

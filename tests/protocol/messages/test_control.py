@@ -38,6 +38,7 @@ def test_garbage(kind: type[Record], check_garbage: Check) -> None:
         (ValueType.INTEGER, (1 << 63) - 1, "ffffffffffffff7f"),
         (ValueType.FLOAT, 1.5, "000000000000f83f"),
         (ValueType.FLOAT, 2, "0000000000000040"),
+        (ValueType.RECTANGLE, (1, 2, 640, 65535), "010002008002ffff"),
     ],
 )
 def test_values(kind: ValueType, value: control.Value, raw: str) -> None:
@@ -52,6 +53,22 @@ def test_values(kind: ValueType, value: control.Value, raw: str) -> None:
 def test_values_that_do_not_fit(kind: ValueType, value: control.Value) -> None:
     """A fraction is no integer, and 2^63 does not fit."""
     with pytest.raises(ValueError, match=r"whole|range|format"):
+        encode_value(kind, value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (ValueType.RECTANGLE, 7),
+        (ValueType.INTEGER, (1, 2, 3, 4)),
+        (ValueType.RECTANGLE, (1, 2, 3)),
+        (ValueType.RECTANGLE, (1, 2, 3, 65_536)),
+        (ValueType.RECTANGLE, (-1, 2, 3, 4)),
+    ],
+)
+def test_rectangles_are_four_small_numbers(kind: ValueType, value: control.Value) -> None:
+    """And nothing else is a rectangle."""
+    with pytest.raises(ValueError, match=r"no |expected|format|range"):
         encode_value(kind, value)
 
 

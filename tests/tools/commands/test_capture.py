@@ -2,15 +2,30 @@
 
 import json
 import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
-from served import Program, serving, url_of
+from served import Program, serving, url_of, wait_until
 
+from laserlink.firmware_model.serve.pty import PtyPort
+from laserlink.host_driver.lanes.url import open_target
+from laserlink.protocol.catalogue import IMAGE_DATA
+from laserlink.protocol.connection import Role
+from laserlink.protocol.states import LaneKind
 from laserlink.tools.cli import run
 from laserlink.tools.commands.capture import numbered, parse_region, parse_settings
+from laserlink.tools.fault_profiles import WireFault
+from laserlink.tools.faults import Filter, Piece
+from laserlink.tools.proxy import Proxy
 from laserlink.tools.session import CommandError
 
 
@@ -23,8 +38,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 def test_settings_are_numbers_and_truths() -> None:
     """Whole numbers, numbers and truth values; what is none is refused with a hint."""
-    assert parse_settings(("A=1", "B=1.5", "C=true", "D=False", "E=-3")) == {
-        "A": 1, "B": 1.5, "C": True, "D": False, "E": -3,
+    assert parse_settings(("A=1", "B=1.5", "C=true", "D=False", "E=-3", "F=1.5,2")) == {
+        "A": 1, "B": 1.5, "C": True, "D": False, "E": -3, "F": (1.5, 2),
     }  # fmt: skip
     for wrong in ("A", "=1", "A=", "A=x"):
         with pytest.raises(CommandError) as caught:
@@ -86,6 +101,12 @@ def test_pictures_are_what_was_asked_for(
         (["-o", "{folder}"], "must end in"),
         (["-o", "{folder}/x.dng", "--set", "A"], "NAME=VALUE"),
         (["-o", "{folder}/x.dng", "--region", "1"], "no region"),
+        (["-o", "{folder}/x.dng", "--bracket", "1,x"], "no list of exposures"),
+        (["-o", "{folder}/x.dng", "--bracket", "0"], "no list of exposures"),
+        (["-o", "{folder}/x.dng", "--autofocus", "1"], "no point"),
+        (["-o", "{folder}/x.dng", "--bracket", "1", "--stack", "2"], "do not go together"),
+        (["-o", "{folder}/x.dng", "--bracket", "1,2", "--count", "2"], "do not go together"),
+        (["-o", "{folder}/x.dng", "--interval", "1"], "needs --count"),
     ],
 )
 def test_what_cannot_be_saved_is_told_before_anything_is_opened(
@@ -98,29 +119,165 @@ def test_what_cannot_be_saved_is_told_before_anything_is_opened(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "text"),
+    ("arguments", "text", "hint"),
     [
-        (["--mode", "bogus"], 2, "has no mode 'bogus'"),
-        (["--format", "RAW9"], 2, "no format"),
-        (["--set", "Bogus=1"], 2, "no control Bogus"),
-        (["--format", "RAW16"], 7, ""),
-        (["--set", "ExposureTime=9000000"], 7, ""),
-        (["--mode", "thumbnail", "--region", "9999x2+0+0"], 7, ""),
+        (["--mode", "bogus"], "has no mode 'bogus'", "still-full, preview, thumbnail"),
+        (["--format", "RAW9"], "no format 'RAW9'", "RAW8, RAW10, RAW12"),
+        (["--format", "RAW16", "--mode", "preview"], "mode preview has no format", "RAW8, RAW10."),
+        (["--set", "Bogus=1"], "no control Bogus", "AeEnable, "),
+        (["--set", "Bogus=1"], "no control Bogus", "ExposureTime, "),
+        (["--set", "ExposureTime=9000000"], "ExposureTime", "info"),
+        (["--set", "ExposureTime=1.5"], "ExposureTime", "info"),
+        (["--set", "SensorTemperature=20"], "SensorTemperature", "info"),
+        (["--set", "ColourGains=1"], "ColourGains takes two numbers", "info"),
+        (["--set", "AeMeteringMode=7"], "AeMeteringMode", "info"),
+        (["--mode", "thumbnail", "--region", "9999x2+0+0"], "", "info"),
+        (["--autofocus", "9999,1"], "not on the sensor", "info"),
     ],
 )
-def test_what_the_module_has_not_is_typed(
+def test_what_the_module_has_not_is_the_users_to_mend(
     served: Program,
     arguments: list[str],
-    code: int,
     text: str,
+    hint: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What the host knows to be wrong is usage, what the module refuses is protocol; nothing is saved."""
+    """Exit code 2, the cause, and a hint that lists the choices or says who knows them; nothing is saved."""
     target = tmp_path / "x.raw"
-    assert run(["--json", "capture", url_of(served), "-o", str(target), *arguments]) == code
-    assert text in json.loads(capsys.readouterr().out)["error"]
-    assert not target.exists()
+    assert run(["--json", "capture", url_of(served), "-o", str(target), *arguments]) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert text in document["error"]
+    assert hint in document["hint"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_suffix_lists_those_that_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The hint has a name that would do, and all suffixes."""
+    assert run(["--json", "capture", "/dev/no-such-port", "-o", str(tmp_path / "x.bmp")]) == 2
+    hint = json.loads(capsys.readouterr().out)["hint"]
+    assert all(part in hint for part in ("x.dng", ".dng", ".npy", ".raw", ".png"))
+
+
+@pytest.mark.parametrize("folder", ["/sys", "/proc", "/no-such-folder"])
+def test_place_that_is_closed_to_us_is_told_by_the_users_name(
+    folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file that was asked for is named, not the temporary one; also where not even root may write."""
+    assert run(["--json", "capture", "/dev/no-such-port", "-o", f"{folder}/x.dng"]) in (2, 5)
+    assert json.loads(capsys.readouterr().out)["error"].startswith(f"{folder}/x.dng: ")
+
+
+def captured(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> dict[str, Any]:
+    """The document of a capture that ends with `code`."""
+    assert run(["--json", "capture", *arguments]) == code
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def test_bracket_takes_each_exposure_once(
+    served: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One picture an exposure, each with its own time and its own set of controls, brighter and brighter."""
+    choice = ("--mode", "thumbnail", "--format", "RAW10", "--bracket", "500,2000,8000")
+    images = captured(capsys, 0, url_of(served), "-o", str(tmp_path / "a.npy"), *choice)["images"]
+    assert [image["exposure_us"] for image in images] == [500, 2000, 8000]
+    assert len({image["control_set"] for image in images}) == 3
+    means = [np.load(image["file"]).mean() - image["black_level"] for image in images]
+    assert means[0] < means[1] / 2 < means[2] / 4
+
+
+def test_stack_is_one_quieter_picture(
+    served: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Four pictures make one in 16 bits, that says so, with as much light as one of them."""
+    choice = ("--mode", "thumbnail", "--format", "RAW10", "-o", str(tmp_path / "a.npy"))
+    (single,) = captured(capsys, 0, url_of(served), *choice)["images"]
+    one = np.load(single["file"]).astype(float)
+    (stacked,) = captured(capsys, 0, url_of(served), *choice, "--stack", "4")["images"]
+    four = np.load(stacked["file"]).astype(float)
+    assert (stacked["format"], stacked["stacked"], stacked["black_level"]) == (
+        "RAW16",
+        4,
+        64 * single["black_level"],
+    )
+    assert four.mean() / 64 == pytest.approx(one.mean(), rel=0.01)
+
+
+def test_interval_is_kept(served: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three pictures, 0.4 s apart by their exposures, and nothing adds up."""
+    choice = ("--mode", "thumbnail", "--count", "3", "--interval", "0.4")
+    images = captured(capsys, 0, url_of(served), "-o", str(tmp_path / "a.raw"), *choice)["images"]
+    moments = np.array([image["timestamp_ns"] for image in images]) / 1e9
+    assert np.diff(moments) == pytest.approx([0.4, 0.4], abs=0.15)
+    assert moments[2] - moments[0] == pytest.approx(0.8, abs=0.15)
+
+
+class _DropsChunk(Filter):
+    """Loses the first chunk of every image, also when it is sent again."""
+
+    def apply(self, frame: bytes, now: int) -> list[Piece]:
+        lost = len(frame) > 40 and frame[3] == IMAGE_DATA and frame[24:32] == bytes(8)
+        self.hits += lost
+        return [] if lost else [Piece(frame)]
+
+
+@dataclass(frozen=True)
+class _ChunkFault(WireFault):
+    def build(self) -> Filter:
+        return _DropsChunk(Random(0))
+
+
+@contextmanager
+def losing_a_chunk(url: str) -> Iterator[str]:
+    """The URL of a module whose first chunk never comes through."""
+    fault = _ChunkFault("drop", Role.HOST, LaneKind.SIDEBAND, 0)
+    proxy = Proxy(open_target(url), PtyPort(), [fault], has_ring=False)
+    thread = threading.Thread(target=proxy.run)
+    thread.start()
+    try:
+        yield proxy.url
+    finally:
+        proxy.stop()
+        thread.join(20)
+
+
+def test_picture_with_gaps_is_saved_and_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1: the file is there, and the document says how much of it is not."""
+    with serving("uart-1m", "--no-ring", "--line-rate", "0") as served, losing_a_chunk(url_of(served)) as url:
+        choice = ("--mode", "thumbnail", "--count", "2", "-o", str(tmp_path / "x.npy"))
+        images = captured(capsys, 1, url, *choice)["images"]
+    assert len(images) == 2
+    for image in images:
+        assert not image["complete"] and 0 < image["missing_bytes"] < 10_000
+        assert image["warning"].startswith("Incomplete image")
+        pixels = np.load(image["file"])
+        assert not pixels[0, :100].any() and pixels[-1].all()
+
+
+def test_link_that_is_lost_leaves_what_came(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A module killed in its second picture: exit code 6, the first is whole, of the second what came, and
+    both are told.
+    """
+    with serving("uart-1m", "--line-rate", "500000") as served:
+
+        def kill_midway() -> None:
+            wait_until(lambda: (tmp_path / "x-1.npy").exists(), "the first picture")
+            time.sleep(0.8)
+            os.kill(served.pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill_midway)
+        killer.start()
+        choice = ("--mode", "preview", "--format", "RAW8", "--count", "2", "-o", str(tmp_path / "x.npy"))
+        document = captured(capsys, 6, url_of(served), *choice)
+        killer.join()
+    first, second = document["images"]
+    assert document["exit_code"] == 6 and first["complete"] and not second["complete"]
+    assert "x-1.npy" in document["error"] and "x-2.npy, incomplete" in document["error"]
+    assert 0 < second["missing_bytes"] < 364 * 272
+    assert np.load(second["file"])[0].any()
 
 
 def test_progress_is_plain_lines_for_those_who_want_none(

@@ -146,11 +146,12 @@ def test_serves_on_a_port_over_a_cable(tmp_path: Path) -> None:
     in a row.
     """
     with cable() as (near, far), serving("uart-1m", "--port", near, "--sha256", "--line-rate", "0") as served:
-        for _ in range(2):
+        for pictures in (1, 2):
             with Camera(far) as camera:
                 camera.configure("thumbnail")
                 shot = camera.capture()
                 assert shot.complete
+                wait_until(lambda count=pictures: len(served.told("exposed")) == count, "it is told")
                 assert shot.sha256() == served.told("exposed")[-1]["sha256"]
         served.send(signal.SIGUSR1)
         wait_until(lambda: served.told("pulled_off"), "silent")
