@@ -22,6 +22,9 @@ COMMANDS = {
     "capture": "Take pictures and save them.",
     "decode": "Explain frames byte by byte.",
     "encode": "Exact bytes of any message.",
+    "fuzz": "Inputs that nobody meant, for every part, and for a device on a port.",
+    "simulate": "Both ends in virtual time, with faults from a seed.",
+    "proxy": "A port with faults, in front of another.",
     "generate": "Everything that is made from the declarations.",
 }
 
