@@ -259,13 +259,19 @@ class Autofocus:
             self._plan = close if upwards else close[::-1]
             self._move(self._plan.pop(0), Stage.MOVING, now)
             return
-        nearest = min(abs(peak - position) for position in self._positions)
+        nearest = min(abs(within - position) for position in self._positions)
         if nearest > STEADY_PART * 2 * self._depth and len(self._positions) < LOOKS_MAX:
             self._move(within, Stage.MOVING, now)
-        elif abs(peak - within) > self._depth:
+        elif self._is_out_of_reach(peak):
             self._end(AfState.FAILED, now)
         else:
             self._end(AfState.FOCUSED, now, within)
+
+    def _is_out_of_reach(self, peak: float) -> bool:
+        """Whether what is there is nearer than the lens focuses, or farther; nothing is beyond infinity."""
+        lens = self._drive.lens
+        low, high = lens.position_min_dioptres, lens.position_max_dioptres
+        return peak > high + self._depth or 0 < low - self._depth > peak
 
     def _end(self, state: AfState, now: int, position: float | None = None) -> None:
         """Go to the peak, or back; the outcome is told on arrival."""

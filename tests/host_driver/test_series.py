@@ -152,6 +152,13 @@ def test_stacks_that_are_none(count: int) -> None:
         Clockwork().capture_stack(count)
 
 
+@pytest.fixture(scope="module")
+def chart_camera() -> Iterator[Camera]:
+    """The module that nobody has told what to look at."""
+    with Camera("sim:mos-100mp") as camera:
+        yield camera
+
+
 def test_autofocus_waits_for_the_module() -> None:
     """Asked until the module is done; found, not found, and never done."""
     for states, found in (([1, 1, 2], True), ([1, 3], False), ([2], True)):
@@ -165,6 +172,15 @@ def test_autofocus_waits_for_the_module() -> None:
     endless.states = [1]
     assert not endless.autofocus(timeout=2.0)
     assert endless.set == [{"AfMode": 1, "AfMetering": 0, "AfTrigger": 0}, {"AfTrigger": 1}]
+
+
+@pytest.mark.parametrize("point", [None, (0.5, 0.5), (0.2, 0.5)])
+def test_autofocus_of_the_default_module_finds_its_chart_at_infinity(
+    point: tuple[float, float] | None, chart_camera: Camera
+) -> None:
+    """The end of the lens's way is a focus as any other: nothing lies beyond infinity."""
+    assert chart_camera.autofocus(point)
+    assert chart_camera.read_controls("LensPosition")["LensPosition"] < 0.05
 
 
 def test_autofocus_of_a_module(camera: Camera) -> None:
