@@ -20,7 +20,7 @@ An image's noise is its own: it is drawn for the seed, the mode, the image's id 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -83,6 +83,16 @@ def fitted_profile(profile: Profile, scene: Scene) -> Profile:
     )
 
 
+Spread = Callable[[Callable[[int], None], Iterable[int]], None]
+"""Calls a function for each of some numbers, in any order, and returns when all is done."""
+
+
+def one_after_another(work: Callable[[int], None], numbers: Iterable[int]) -> None:
+    """The simplest `Spread`."""
+    for number in numbers:
+        work(number)
+
+
 class Sensor:
     """A sensor in front of a scene; the same seed and request always give the same pixels.
 
@@ -110,10 +120,11 @@ class Sensor:
         """The largest DN at that bit depth."""
         return self.profile.sensor.white_level(bits)
 
-    def expose(self, request: ExposureRequest) -> NDArray[np.uint16]:
+    def expose(self, request: ExposureRequest, spread: Spread = one_after_another) -> NDArray[np.uint16]:
         """Takes one image: uint16 of shape (height, width) of the request's region.
 
-        A region's pixels are those of the whole image. A replayed file ignores exposure, gain and lens.
+        `spread` does the work of the bands, in any order or at once: the pixels are the same. A region's
+        pixels are those of the whole image. A replayed file ignores exposure, gain and lens.
         ValueError names the field of a request that cannot be met.
         """
         mode = self._checked(request)
@@ -123,7 +134,7 @@ class Sensor:
             return pattern(mode.width, self.white_level(request.bits), y, height)[:, x : x + width].copy()
         if isinstance(self.scene, BayerScene):
             return self.scene.pixels[y : y + height, x : x + width].copy()
-        return self._read_out(self.scene, mode, request)
+        return self._read_out(self.scene, mode, request, spread)
 
     def _checked(self, request: ExposureRequest) -> Mode:
         modes = {mode.id: mode for mode in self.profile.modes}
@@ -136,14 +147,16 @@ class Sensor:
                 raise ValueError(f"{field}: {value} is not possible in mode {mode.name}")
         return mode
 
-    def _read_out(self, stage: Stage, mode: Mode, request: ExposureRequest) -> NDArray[np.uint16]:
+    def _read_out(
+        self, stage: Stage, mode: Mode, request: ExposureRequest, spread: Spread
+    ) -> NDArray[np.uint16]:
         x, y, width, height = request.region
         image = np.empty((height, width), dtype=np.uint16)
         weights = self._electrons_per_light(stage, request.exposure_us)
         pixels_of = Conversion.of(self.profile.sensor, mode, request, self._fixed_patterns(mode.id))
         step = max(2, (_BAND_PIXELS // mode.width) & ~1)
-        # Bands start at fixed rows of the mode, so that a region has the pixels of the whole image.
-        for top in range(y // step * step, y + height, step):
+
+        def read_band(top: int) -> None:
             rows = min(step, mode.height - top)
             mean_e = self._mean_electrons(stage, mode, request, weights, top, rows)
             noise = np.random.SeedSequence(
@@ -152,6 +165,9 @@ class Sensor:
             pixels = pixels_of.band(mean_e, top, np.random.Generator(np.random.SFC64(noise)))
             first, last = max(top, y), min(top + rows, y + height)
             image[first - y : last - y] = pixels[first - top : last - top, x : x + width]
+
+        # Bands start at fixed rows of the mode, so that a region has the pixels of the whole image.
+        spread(read_band, range(y // step * step, y + height, step))
         return image
 
     def _mean_electrons(

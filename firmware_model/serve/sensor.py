@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from laserlink.firmware_model.autofocus import FocusMeasured, FocusWanted, measured
 from laserlink.firmware_model.sensor import ExposureRequest, Sensor
+from laserlink.firmware_model.serve.spread import in_threads
 from laserlink.firmware_model.stream import ExposureWanted, PackedImage
 from laserlink.protocol.image_layout import ImageLayout
 
@@ -160,7 +161,7 @@ class SensorThread:
     def _made(self, request: ExposureRequest, layout: ImageLayout) -> Made:
         request = replace(request, exposure_index=self._exposures)
         self._exposures += 1
-        pixels = self._sensor.expose(request)
+        pixels = self._sensor.expose(request, in_threads)
         sha256 = hashlib.sha256(pixels.astype("<u2", copy=False).data).hexdigest() if self._sha256 else None
         return PackedImage.of(pixels, layout), sha256
 

@@ -35,11 +35,11 @@ class CountingSensor(Sensor):
     exposures = 0
     failing = False
 
-    def expose(self, request: ExposureRequest) -> Any:
+    def expose(self, request: ExposureRequest, *options: Any) -> Any:
         self.exposures += 1
         if self.failing:
             raise MemoryError("no room for the picture")
-        return super().expose(request)
+        return super().expose(request, *options)
 
 
 @pytest.fixture
