@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from laserlink.tools import vectors, wire_format
+from laserlink.tools import promela, vectors, wire_format
 
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/wire-format.md": wire_format.render,
+    f"{promela.MODEL}/{promela.TABLES}": promela.render,
     "tests/vectors/frames.json": lambda: vectors.render(vectors.frames()),
     "tests/vectors/bad-frames.json": lambda: vectors.render(vectors.bad_frames()),
     "tests/vectors/streams.json": lambda: vectors.render(vectors.streams()),
