@@ -360,9 +360,10 @@ class HostStreams:
             self._close(stream, assembly, now)
             return False
         quiet = now - assembly.progress_ns >= self._lane_time(RESEND_AGAIN_NS)
-        # What follows the last chunk seen is missed when the module has spoken since; else it stands still.
+        # What follows the last chunk seen is missed when the module has said that all is sent, or has spoken
+        # since; else it stands still.
         spoken = heard_ns > assembly.progress_ns
-        request = assembly.request(tail=quiet and spoken) if self._resends else None
+        request = assembly.request(tail=stream.ended or (quiet and spoken)) if self._resends else None
         if request is not None:
             self._connection.send(request, stream.channel)
         if request is not None or quiet:

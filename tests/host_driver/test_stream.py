@@ -205,6 +205,16 @@ def test_losses_on_one_serial_lane_are_repaired() -> None:
     assert lost.hit >= 3 and all(map(rig.exact, done))
 
 
+def test_the_end_of_a_stream_on_a_slow_line_is_repaired_before_the_module_forgets_it() -> None:
+    """Four line times are nearly all that it is kept: what is said to be sent is asked for at once."""
+    rig = Rig(one_lane(1_000_000), "uart-1m")
+    rig.attach()
+    lost = drop_if(once(lambda frame: is_type(frame, image.ImageData) or is_type(frame, image.ImageDigests)))
+    rig.stepper.to_host[SIDEBAND].filter = lost
+    (done,) = rig.capture(region=(0, 0, 16, 8))
+    assert lost.hit == 2 and rig.exact(done)
+
+
 def test_a_whole_image_that_is_lost_in_an_endless_stream_is_repaired() -> None:
     """The next image shows that one is missing; the credit that it took is not lost for ever."""
     rig = ready()
