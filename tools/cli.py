@@ -25,11 +25,12 @@ COMMANDS = {
     "fuzz": "Inputs that nobody meant, for every part, and for a device on a port.",
     "simulate": "Both ends in virtual time, with faults from a seed.",
     "proxy": "A port with faults, in front of another.",
+    "measure": "The camera's figures: dynamic range, noise, sharpness, colours.",
     "generate": "Everything that is made from the declarations.",
 }
 
 # Commands that open a module; to the others --trace and --timeout mean nothing.
-OPEN_A_MODULE = ("demo", "info", "capture")
+OPEN_A_MODULE = ("demo", "info", "capture", "measure")
 
 
 class LazyGroup(click.RichGroup):
