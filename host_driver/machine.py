@@ -15,10 +15,10 @@ from typing import Any
 
 from laserlink.host_driver.actions import Actions, Answered, Attached, ModuleEvent, StateChanged, Unanswered
 from laserlink.host_driver.controls import batched
-from laserlink.host_driver.stream import ImageRing
 from laserlink.host_driver.table import TABLE, Input
 from laserlink.host_driver.timing import HostTimer
 from laserlink.protocol import catalogue
+from laserlink.protocol._accel import Slot
 from laserlink.protocol.connection import Received
 from laserlink.protocol.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from laserlink.protocol.limits import CONTROLS_PER_REQUEST
@@ -126,16 +126,18 @@ class Host(Actions):
         self._advance()
         return len(data) - self.connection.untaken
 
-    def receive_images(self, lane: LaneKind, ring: ImageRing, now: int) -> int:
-        """Images arrived on a lane that places them by itself; how many bytes were taken.
+    def open_slots(self, lane: LaneKind) -> tuple[int, int, list[Slot]] | None:
+        """Session, longest payload, open images: for a lane that places chunks by the kernel itself.
 
-        0: there is something else, which `receive_data` must be shown, or nothing.
+        None: not now. Tell `images_received`; what it does not take goes to `receive_data`.
         """
+        return self.streams.open_slots(lane)
+
+    def images_received(self, size: int, now: int) -> None:
+        """So many bytes of image frames were placed."""
         self.now = now
-        taken = self.streams.take_images_from(lane, ring)
-        if taken:
-            self._advance()
-        return taken
+        self.connection.counters.bytes_received += size
+        self._advance()
 
     def data_to_send(self, lane: LaneKind, now: int) -> bytes:
         """The next whole frame for a lane, or nothing. Ask again when it has been written."""

@@ -5,9 +5,7 @@ deadline comes it is handed over as it is, with the map of its gaps.
 """
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from laserlink.host_driver.assembly import Assembly, ImageDone
 from laserlink.host_driver.pictures import PicturePool
@@ -35,15 +33,6 @@ from laserlink.protocol.states import LaneKind
 from laserlink.protocol.timers import RESEND_AGAIN_NS, RESEND_FIRST_NS, RETENTION_NS
 
 SEQUENCES = 1 << 32
-
-
-class ImageRing(Protocol):
-    """A lane that takes image frames out of itself (`cext/ring.py`); a machine only hands it the slots."""
-
-    def receive_images(self, session: int, max_payload: int, slots: Sequence[_accel.Slot]) -> int:
-        """Place whole good chunks, as the kernel of that name does; how many bytes were taken."""
-
-
 # Image ids count from 1, and begin with it again: 0 is none.
 IDS = (1 << 32) - 1
 
@@ -252,14 +241,13 @@ class HostStreams:
             return 0
         return _accel.receive_images(view, self._connection.session, PAYLOAD_BYTES_MAX, self._slots)
 
-    def take_images_from(self, lane: LaneKind, ring: ImageRing) -> int:
-        """The fast path of a lane that is a ring: it places whole good chunks by itself; bytes taken."""
+    def open_slots(self, lane: LaneKind) -> tuple[int, int, list[_accel.Slot]] | None:
+        """What the fast path of a lane needs: session, longest payload, open images; None: not now."""
         if not self._slots or lane is not self._connection.image_lane:
-            return 0
-        session, slots = self._connection.session, self._slots
-        return self._connection.receive_images(
-            lane, lambda: ring.receive_images(session, PAYLOAD_BYTES_MAX, slots)
-        )
+            return None
+        if not self._connection.between_frames(lane):
+            return None
+        return self._connection.session, PAYLOAD_BYTES_MAX, self._slots
 
     def take(
         self, channel: int, message: ImageStart | ImageData | ImageDigests | ImageGone, now: int

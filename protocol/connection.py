@@ -246,13 +246,9 @@ class Connection:
         self.counters.bytes_received -= self.untaken
         self._watch_gap(lane, now)
 
-    def receive_images(self, lane: LaneKind, take: Callable[[], int]) -> int:
-        """Let `take` place image frames by itself, between two whole frames; how many bytes it took."""
-        if not self._framers[lane].idle:
-            return 0
-        taken = take()
-        self.counters.bytes_received += taken
-        return taken
+    def between_frames(self, lane: LaneKind) -> bool:
+        """Whether the next byte of a lane begins a frame, for all that is known."""
+        return self._framers[lane].idle
 
     def _watch_gap(self, lane: LaneKind, now: int) -> None:
         if self._framers[lane].pending:

@@ -25,12 +25,16 @@ COMMANDS = {
     "fuzz": "Inputs that nobody meant, for every part, and for a device on a port.",
     "simulate": "Both ends in virtual time, with faults from a seed.",
     "proxy": "A port with faults, in front of another.",
+    "record": "A session with a module, every byte of it, in a file that Wireshark opens.",
+    "replay": "What a recording holds, packet by packet.",
+    "conform": "The conformance suite, against anything on a port.",
+    "wireshark": "Put the dissector and the live capture where Wireshark finds them.",
     "measure": "The camera's figures: dynamic range, noise, sharpness, colours.",
     "generate": "Everything that is made from the declarations.",
 }
 
 # Commands that open a module; to the others --trace and --timeout mean nothing.
-OPEN_A_MODULE = ("demo", "info", "capture", "measure")
+OPEN_A_MODULE = ("demo", "info", "capture", "record", "measure")
 
 
 class LazyGroup(click.RichGroup):

@@ -3,15 +3,27 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from laserlink.tools import promela, vectors, wire_format
+from laserlink.tools import (
+    conversations,
+    dissector,
+    kaitai,
+    promela,
+    state_diagrams,
+    vectors,
+    wire_format,
+)
 
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/wire-format.md": wire_format.render,
     f"{promela.MODEL}/{promela.TABLES}": promela.render,
+    state_diagrams.FILE: state_diagrams.render,
+    dissector.FILE: dissector.render,
+    kaitai.FILE: kaitai.render,
     "tests/vectors/frames.json": lambda: vectors.render(vectors.frames()),
     "tests/vectors/bad-frames.json": lambda: vectors.render(vectors.bad_frames()),
     "tests/vectors/streams.json": lambda: vectors.render(vectors.streams()),
     "tests/vectors/payloads.json": lambda: vectors.render(vectors.payloads()),
+    "tests/vectors/conversations.json": lambda: vectors.render(conversations.conversations()),
 }
 
 

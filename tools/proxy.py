@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from laserlink.cext.ring import Ring, RingConsumer, RingError, RingProducer
+from laserlink.cext.ring import Ring, RingError, RingProducer
 from laserlink.firmware_model.serve.pty import PtyPort
 from laserlink.host_driver.errors import DeviceError
 from laserlink.host_driver.lanes.port import Port, PortClosed
+from laserlink.host_driver.lanes.ring import RingLane
 from laserlink.host_driver.lanes.url import Lanes, Target
 from laserlink.protocol.connection import Role
 from laserlink.protocol.frame import OVERHEAD_BYTES, SYNC
@@ -247,7 +248,7 @@ class Proxy:
         self._was_there = True
         return lanes
 
-    def _carry(self, port: Port, ring: RingConsumer | None, pull_at: int | None) -> str:
+    def _carry(self, port: Port, ring: RingLane | None, pull_at: int | None) -> str:
         """Carry bytes until contact ends; who ended it."""
         while not self._stopping:
             now = time.monotonic_ns()
@@ -280,7 +281,7 @@ class Proxy:
                     break
         return busy
 
-    def _carry_ring(self, source: RingConsumer, now: int, faulty: bool) -> bool:
+    def _carry_ring(self, source: RingLane, now: int, faulty: bool) -> bool:
         ring = self._ring
         if ring is None:
             return False
@@ -315,7 +316,7 @@ class Proxy:
             filled = True
         return filled
 
-    def _wait(self, port: Port, ring: RingConsumer | None) -> None:
+    def _wait(self, port: Port, ring: RingLane | None) -> None:
         """Sleep until a byte, the next piece that is due, or for a little while."""
         now = time.monotonic_ns()
         due = [at for way in self.ways.values() if (at := way.next_ns()) is not None]

@@ -3,6 +3,7 @@
 Tables are derived; the prose (`wire_prose.py`) holds the rules that no declaration can say.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Set
 from enum import Enum, IntEnum, IntFlag
 
@@ -22,6 +23,7 @@ from laserlink.protocol.raw import WIDTHS
 from laserlink.protocol.states import HostState, ModuleState
 from laserlink.protocol.timers import NS_PER_MS, TIMERS
 from laserlink.tools import wire_prose
+from laserlink.tools.conformance import clauses
 
 FAMILIES = {
     "Link": link,
@@ -86,7 +88,7 @@ def render() -> str:
         table(("timer", "ms", "line time added", "reason"), timer_rows()),
         wire_prose.RESERVED,
     )
-    return "\n".join(section.strip("\n") + "\n" for section in sections)
+    return clauses.mark("\n".join(section.strip("\n") + "\n" for section in sections))
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
@@ -128,6 +130,11 @@ def state_rows() -> Iterator[tuple[object, ...]]:
     for (state, happening), (_, following) in TABLE.items():
         if following is not state and happening not in wire_prose.INPUTS_EVERYWHERE:
             yield words(state), wire_prose.INPUTS[happening], words(following)
+
+
+def snake(name: str) -> str:
+    """`HelloReply` as `hello_reply`, `Prbs31` as `prbs31`: how other languages name a message."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def words(member: Enum) -> str:

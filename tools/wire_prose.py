@@ -12,7 +12,7 @@ OPENING = """
 This page is the authority on bytes: frames, payloads, and the rules that two independent implementations
 must share. [The module's states](#the-modules-states) say what leads where; the whole of both machines is
 in `firmware_model/table.py` and `host_driver/table.py`. Test vectors for everything here are in
-`tests/vectors/`.
+`tests/vectors/`. Numbers such as **S2** in front of rules never change; `laserlink conform` names them.
 
 All integers, and both checks, are little-endian. Signed integers are two's complement. Words: a *frame* is
 a wire frame, an *image* is a picture, a *lane* is a pipe (the pogo contact, the laser, a serial port), a

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from laserlink.cext.ring import RingError
 from laserlink.host_driver.actions import Answered, Unanswered
 from laserlink.host_driver.lanes.port import PortClosed
+from laserlink.host_driver.lanes.ring import RingLane
 from laserlink.host_driver.lanes.url import Lanes
 from laserlink.host_driver.machine import Contact, Host, Light
 from laserlink.protocol.errors import ERROR_OF_CODE, LinkTimeout
@@ -231,9 +232,7 @@ class Driver:
             return 0
         if ring.light != self._host.light:
             self._host.on_input(Light(ring.light), time.monotonic_ns())
-        if ring.moves_images and (
-            taken := self._host.receive_images(LaneKind.OPTICAL, ring, time.monotonic_ns())
-        ):
+        if taken := self._take_images(ring):
             return taken
         shown = ring.data()
         data = shown[:RING_BYTES]
@@ -244,6 +243,14 @@ class Driver:
         data.release()
         shown.release()
         ring.release(taken)
+        return taken
+
+    def _take_images(self, ring: RingLane) -> int:
+        """What the kernel takes from the ring by itself; how many bytes."""
+        slots = self._host.open_slots(LaneKind.OPTICAL) if ring.moves_images else None
+        taken = ring.receive_images(*slots) if slots is not None else 0
+        if taken:
+            self._host.images_received(taken, time.monotonic_ns())
         return taken
 
     def _write_port(self) -> None:

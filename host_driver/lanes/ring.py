@@ -2,6 +2,8 @@
 
 import contextlib
 import time
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from laserlink.cext.ring import Ring, RingConsumer, RingError, sweep
 from laserlink.host_driver.errors import NoDeviceFound
@@ -9,6 +11,47 @@ from laserlink.host_driver.errors import NoDeviceFound
 # The module makes a fresh ring for each attach; this is how long the last one's end may take.
 OPEN_SECONDS = 1.0
 RETRY_SECONDS = 0.01
+
+
+class RingLane(Protocol):
+    """What a host needs of an optical lane: the consumer's side of a ring, or what stands in for one."""
+
+    @property
+    def light(self) -> bool:
+        """Does the laser shine? Raises RingError."""
+
+    @property
+    def session(self) -> int:
+        """The session of the frames in it, 0 for none. Raises RingError."""
+
+    @property
+    def data_bytes(self) -> int:
+        """The most that it holds."""
+
+    @property
+    def moves_images(self) -> bool:
+        """Whether `receive_images` takes anything."""
+
+    def data(self) -> memoryview:
+        """What may be read now; empty for nothing. Raises RingError."""
+
+    def release(self, size: int) -> None:
+        """Give the first `size` bytes of the last `data()` back."""
+
+    def receive_images(self, session: int, max_payload: int, slots: Sequence[Any]) -> int:
+        """Place whole good chunks in their pictures; how many bytes were taken."""
+
+    def fileno(self) -> int:
+        """What becomes readable after `arm()` was True."""
+
+    def arm(self, wanted: int = 1) -> bool:
+        """Ask to be woken; False when `wanted` bytes are there already."""
+
+    def clear(self) -> None:
+        """Drain the doorbell."""
+
+    def close(self) -> None:
+        """Let go of it. Twice is fine."""
 
 
 def open_ring(name: str) -> RingConsumer:

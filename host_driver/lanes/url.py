@@ -5,18 +5,22 @@ sim:PROFILE[?scene=FILE&...]     a virtual module, started for this and ended wi
 /dev/pts/5?ring=NAME             a virtual module that `laserlink serve` serves
 socket://host:port, rfc2217://...  any pyserial URL
 auto                             the one LaserLink device that there is
+record:FILE,URL                  any of these, with all that goes over its lanes kept in FILE (pcapng)
+replay:FILE                      the module of a recording
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import serial.tools.list_ports
 
-from laserlink.cext.ring import RingConsumer
 from laserlink.host_driver.errors import BadUrl, DeviceError, NoDeviceFound, PortBusy
 from laserlink.host_driver.lanes.port import Port
-from laserlink.host_driver.lanes.ring import open_ring
+from laserlink.host_driver.lanes.recording import RecordedPort, RecordedRing, Recorder
+from laserlink.host_driver.lanes.replay import ReplayedModule
+from laserlink.host_driver.lanes.ring import RingLane, open_ring
 from laserlink.host_driver.lanes.serial import DEFAULT_BAUD, open_serial
 from laserlink.host_driver.lanes.sim import VirtualModule
 from laserlink.protocol.messages.link import LaneOffer
@@ -30,7 +34,7 @@ class Lanes:
     """Open lanes: a port that carries the sideband or everything, and maybe a ring for the images."""
 
     port: Port
-    ring: RingConsumer | None
+    ring: RingLane | None
     offers: tuple[LaneOffer, ...]
 
     def close(self) -> None:
@@ -75,8 +79,8 @@ def open_target(url: str) -> Target:
     if url == "auto":
         return open_target(_the_one_device())
     scheme, _, rest = url.partition(":")
-    if scheme == "sim":
-        return _open_sim(url, rest)
+    if scheme in SCHEMES:
+        return SCHEMES[scheme](url, rest)
     return Target(url, lambda: open_lanes(url))
 
 
@@ -119,6 +123,46 @@ def _sim_options(query: str) -> dict[str, str]:
     return dict(parse_qsl(query, keep_blank_values=True))
 
 
+def _open_recorded(url: str, rest: str) -> Target:
+    """What the URL behind the file names, recorded. The file is begun at once: a wrong name is told now."""
+    name, _, inner = rest.partition(",")
+    if not name or not inner:
+        raise BadUrl(f"{url} is no recording", "Write record:FILE.pcapng,URL.")
+    target = open_target(inner)
+    try:
+        recorder = Recorder(Path(name))
+    except BaseException:
+        if target.module is not None:
+            target.module.close()
+        raise
+    return replace(target, url=url, open_lanes=lambda: recorded(target.open_lanes(), recorder))
+
+
+def recorded(lanes: Lanes, recorder: Recorder) -> Lanes:
+    """The same lanes, with all that goes over them written down."""
+    ring = None if lanes.ring is None else RecordedRing(lanes.ring, recorder)
+    return Lanes(RecordedPort(lanes.port, recorder), ring, lanes.offers)
+
+
+def _open_replay(url: str, rest: str) -> Target:
+    if not rest:
+        raise BadUrl(f"{url} names no recording", "Write replay:FILE.pcapng.")
+    module = ReplayedModule.of_file(Path(rest))
+
+    def open_replayed() -> Lanes:
+        port, ring = module.lanes()
+        return Lanes(port, ring, module.offers)
+
+    return Target(url, open_replayed)
+
+
+SCHEMES: dict[str, Callable[[str, str], Target]] = {
+    "sim": _open_sim,
+    "record": _open_recorded,
+    "replay": _open_replay,
+}
+
+
 def open_lanes(url: str) -> Lanes:
     """Open a device, and the ring that the URL names: the ring first, for the port is the contact."""
     base, query = split_query(url)
@@ -143,7 +187,7 @@ def open_lanes(url: str) -> Lanes:
     return Lanes(port, ring, _offers_of(base, baud, has_ring=ring is not None))
 
 
-def _open_ring(name: str, device: str, baud: int) -> RingConsumer:
+def _open_ring(name: str, device: str, baud: int) -> RingLane:
     """The ring; when there is none, because another host has the module, that is what is said."""
     try:
         return open_ring(name)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from laserlink.host_driver.lanes.pcapng import PcapngError, read_packets
 from laserlink.tools.explain import (
     REASONS,
     ExplainedBad,
@@ -19,6 +20,7 @@ from laserlink.tools.explain import (
     explain,
     frame_document,
 )
+from laserlink.tools.recordings import MAGIC, ReadPacket, lane_of, read_recording, seconds, unreadable
 from laserlink.tools.session import CommandError, Exit, Session
 
 BYTES_A_LINE = 8
@@ -109,31 +111,72 @@ def render_bad(console: Console, explained: ExplainedBad) -> None:
         )
 
 
+class Decoded:
+    """What was found so far, and of which packet: "" for bytes that came in no packet."""
+
+    def __init__(self) -> None:
+        self.items: list[tuple[str, ExplainedFrame | ExplainedBad]] = []
+        self.document: dict[str, Any] = {"frames": [], "rejected": []}
+        self.packets = 0
+        self.finding = False
+
+    def add(self, item: ExplainedFrame | ExplainedBad, packet: ReadPacket | None = None) -> None:
+        place = (
+            {} if packet is None else {"packet": packet.number, "time_ns": packet.since_ns} | lane_of(packet)
+        )
+        title = (
+            "" if packet is None else f"packet {packet.number}, {seconds(packet.since_ns)} s, {packet.way}"
+        )
+        self.items.append((title, item))
+        if isinstance(item, ExplainedFrame):
+            self.document["frames"].append(place | frame_document(item))
+            self.finding |= item.offence is not None
+        else:
+            self.document["rejected"].append(place | bad_document(item))
+            self.finding = True
+
+    def render(self, console: Console) -> None:
+        """All of it, in the order of the bytes."""
+        for title, item in self.items:
+            if title:
+                console.print(Text(title, style="bold cyan"))
+            render_item(console, item)
+        frames, rejected = (len(self.document[name]) for name in ("frames", "rejected"))
+        console.print(f"intact frames: {frames}, rejected runs of bytes: {rejected}", style="bold")
+
+
+def render_item(console: Console, item: ExplainedFrame | ExplainedBad) -> None:
+    """A frame, or bytes that are none."""
+    if isinstance(item, ExplainedFrame):
+        render_frame(console, item)
+    else:
+        render_bad(console, item)
+
+
 @click.command()
 @click.argument("source", metavar="[FILE|HEX|-]", default="-")
 @click.pass_obj
 def command(session: Session, source: str) -> None:
     """Explain every frame byte by byte.
 
-    Reads a file, hexadecimal text, or standard input (-). Exits with 1 when anything was rejected: bytes that
-    are no frame, or an intact frame that is illegal anywhere.
+    Reads a file (bytes, hexadecimal text, or pcapng), hexadecimal text, or standard input (-). Exits with 1
+    when anything was rejected: bytes that are no frame, or an intact frame that is illegal anywhere.
     """
-    found = list(explain(read_source(source)))
-    frames = [item for item in found if isinstance(item, ExplainedFrame)]
-    rejected = [item for item in found if isinstance(item, ExplainedBad)]
-    document: dict[str, Any] = {
-        "frames": [frame_document(item) for item in frames],
-        "rejected": [bad_document(item) for item in rejected],
-    }
-
-    def render(console: Console) -> None:
-        for item in found:
-            if isinstance(item, ExplainedFrame):
-                render_frame(console, item)
-            else:
-                render_bad(console, item)
-        console.print(f"intact frames: {len(frames)}, rejected runs of bytes: {len(rejected)}", style="bold")
-
-    session.emit(document, render)
-    if rejected or any(item.offence is not None for item in frames):
+    data = read_source(source)
+    decoded = Decoded()
+    try:
+        if data.startswith(MAGIC):
+            for packet in read_recording(read_packets(data)):
+                decoded.packets += 1
+                for item in packet.items:
+                    decoded.add(item, packet)
+        else:
+            for item in explain(data):
+                decoded.add(item)
+    except PcapngError as error:
+        if not session.json:
+            decoded.render(session.console)
+        raise unreadable(error, decoded.document, decoded.packets) from None
+    session.emit(decoded.document, decoded.render)
+    if decoded.finding:
         raise exceptions.Exit(Exit.FINDING)

@@ -9,6 +9,7 @@ import serial.tools.list_ports
 from laserlink.cext.ring import Ring
 from laserlink.host_driver.errors import BadUrl, DeviceError, NoDeviceFound, PortBusy
 from laserlink.host_driver.lanes import ring as ring_lane
+from laserlink.host_driver.lanes.pcapng import read_packets
 from laserlink.host_driver.lanes.url import list_devices, open_lanes, open_target, split_query
 from laserlink.protocol.states import LaneKind, LineCoding
 
@@ -125,3 +126,30 @@ def test_targets_open_nothing_until_they_are_asked(url: str) -> None:
     assert target.module is None
     with pytest.raises(DeviceError):
         target.open_lanes()
+
+
+@pytest.mark.parametrize("url", ["record:", "record:file.pcapng", "record:,sim:uart-1m", "replay:"])
+def test_recordings_without_a_name(url: str) -> None:
+    """A recording needs a file, and something to record."""
+    with pytest.raises(BadUrl, match="no recording") as caught:
+        open_target(url)
+    assert caught.value.hint
+
+
+def test_record_keeps_what_goes_over_the_lanes(tmp_path: Path) -> None:
+    """`record:` opens what stands behind it, as often as needed, into one file."""
+    path = tmp_path / "file.pcapng"
+    target = open_target(f"record:{path},loop://")
+    for _ in range(2):
+        lanes = target.open_lanes()
+        assert lanes.port.write(b"bytes") == 5
+        assert lanes.port.read() == b"bytes"
+        lanes.close()
+    names = [(packet.interface.name, bytes(packet.data)) for packet in read_packets(path.read_bytes())]
+    assert sorted(names) == [("sideband to host", b"bytes")] * 2 + [("sideband to module", b"bytes")] * 2
+
+
+def test_a_recording_that_cannot_be_begun_leaves_no_module(tmp_path: Path) -> None:
+    """When the file cannot be written, the module that was started for it ends."""
+    with pytest.raises(DeviceError, match="cannot be written"):
+        open_target(f"record:{tmp_path}/none/file.pcapng,sim:uart-1m")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wireshark import write_packets
 
 from laserlink.protocol.frame import Frame
 from laserlink.protocol.messages.link import Ping
@@ -99,3 +100,27 @@ def test_hex_bytes() -> None:
     assert hex_bytes("0xEB, 0x90\n10:20") == b"\xeb\x90\x10\x20"
     assert hex_bytes("eb9") is None
     assert hex_bytes("hello") is None
+
+
+def test_pcapng(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A recording is decoded packet by packet, with its number, its time and its lane."""
+    path = tmp_path / "a.pcapng"
+    write_packets(path, [WIRE, b"noise"])
+    document = decode(capsys, str(path), 1)
+    (frame,), (rejected,) = document["frames"], document["rejected"]
+    assert (frame["packet"], frame["lane"], frame["direction"]) == (1, "sideband", "module to host")
+    assert (rejected["packet"], rejected["time_ns"], rejected["reason"]) == (2, 1, "no-sync")
+    assert run(["decode", str(path)]) == 1
+    assert "packet 1, 0.000000 s, sideband to host" in capsys.readouterr().out
+
+
+def test_cut_pcapng(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What stands before a cut is decoded; then one line, a hint, and the exit code."""
+    path = tmp_path / "a.pcapng"
+    write_packets(path, [WIRE, WIRE])
+    path.write_bytes(path.read_bytes()[:-5])
+    document = decode(capsys, str(path), 2)
+    assert len(document["frames"]) == 1
+    assert "1 packets were read before" in document["error"]
+    assert run(["decode", str(path)]) == 2
+    assert "Ping" in capsys.readouterr().out
