@@ -12,8 +12,7 @@ import yaml
 from laserlink.protocol import catalogue
 from laserlink.protocol.errors import ErrorCode
 from laserlink.tools import kaitai
-from laserlink.tools.wire_format import snake
-from laserlink.tools.wire_format import enumerations
+from laserlink.tools.wire_format import enumerations, snake
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 NUMBERS = {"u1": "B", "u2": "H", "u4": "I", "u8": "Q", "s1": "b", "s2": "h", "s4": "i", "s8": "q", "f8": "d"}

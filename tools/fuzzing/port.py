@@ -241,8 +241,12 @@ def repro_port(url: str, data: bytes) -> tuple[Seen, Violation | None, bytes]:
     """Attach, and send one batch that was saved. Raises DeviceError or LinkTimeout."""
     with contextlib.closing(open_lanes(url)) as lanes:
         fuzzer = PortFuzzer(lanes)
-        fuzzer.await_word(ALIVE_SECONDS)
-        fuzzer.attach()
+        try:
+            fuzzer.await_word(ALIVE_SECONDS)
+            fuzzer.attach()
+        except Violation as error:
+            # It still says what it was driven to before.
+            return fuzzer.seen, error, data
         session = fuzzer.host.connection.session
         pieces = mutators.split(data)
         batch = b"".join(
