@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from laserlink.host_driver.actions import ModuleEvent
 from laserlink.protocol.errors import LinkLost
-from laserlink.tools.opening import open_camera
+from laserlink.protocol.messages.diagnostics import Log
+from laserlink.protocol.messages.image import StreamChanged
+from laserlink.protocol.messages.power import TemperatureEvent
+from laserlink.protocol.states import TemperatureLevel
+from laserlink.tools.opening import open_camera, told_of_heat
 from laserlink.tools.session import CommandError, Session
 
 
@@ -25,6 +30,14 @@ def test_trace_has_every_event_line_by_line(tmp_path: Path) -> None:
     image = next(document["what"] for document in documents if document["event"] == "ImageDone")
     assert image == "image 1 of channel 2, 0 gaps, 0 resent"
     assert max(len(line) for line in path.read_text().splitlines()) < 4000
+
+
+def test_heat_is_told_as_it_comes_and_goes() -> None:
+    """What the module announces reaches the user in words; of everything else, nothing is said."""
+    warm = ModuleEvent(TemperatureEvent(TemperatureLevel.WARM, 6025))
+    assert told_of_heat(warm) == "the module is warm: 60.2 degrees Celsius at its sensor"
+    assert told_of_heat(ModuleEvent(StreamChanged(2, interval_us=83_334))).endswith("every 83.334 ms")
+    assert told_of_heat(ModuleEvent(Log())) == told_of_heat(object()) == ""
 
 
 def test_trace_that_cannot_be_written_is_told_before_anything_is_opened(tmp_path: Path) -> None:

@@ -60,6 +60,10 @@ def _link_facts(host: Host) -> dict[str, Any]:
         "contract": asdict(contract) if contract else None,
         "draw_ma": host.power.status.draw_ma,
         "seating": host.seating.name.lower(),
+        "temperature": {
+            "celsius": host.controls.current.get("SensorTemperature"),
+            "level": host.power.temperature.name.lower(),
+        },
         "training": {
             "frames": host.training.frames,
             "bits": host.training.bits,
@@ -126,6 +130,9 @@ def _facts(document: dict[str, Any]) -> Table:
     table.add_row(
         "seating", f"{document['seating']} ({training['bit_errors']} wrong of {training['bits']:,} bits)"
     )
+    heat = document["temperature"]
+    if heat["celsius"] is not None:
+        table.add_row("temperature", f"{heat['celsius']:.1f} degC, {heat['level']}")
     for lane in document["lanes"]:
         rate = _rate(lane["rate_bps"]) if lane["rate_bps"] else "no rate"
         table.add_row(f"{lane['kind']} lane", rate)

@@ -28,6 +28,7 @@ KEYS = {
     "contract",
     "draw_ma",
     "seating",
+    "temperature",
     "training",
     "limits",
     "lanes",
@@ -46,6 +47,7 @@ def test_document_has_every_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert document["product"] == "UART-1M"
     assert document["lanes"] == [{"kind": "sideband", "rate_bps": 1_000_000, "latency_us": 16_000}]
     assert document["training"]["bit_errors"] == 0
+    assert document["temperature"]["level"] == "normal" and 10 < document["temperature"]["celsius"] < 60
     assert [mode["name"] for mode in document["modes"]] == ["still-full", "preview", "thumbnail"]
     assert document["module_counters"]["frames_received"] > 0
 
