@@ -6,8 +6,9 @@ work need not know where it goes.
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, InvalidStateError
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, TypeVar
@@ -53,11 +54,21 @@ def local_executor(jobs: int) -> Iterator[Executor]:
     from multiprocessing import get_context
 
     executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_when_interrupted)
+    before = threading.excepthook
+
+    def tell(failed: threading.ExceptHookArgs) -> None:
+        # Interrupted processes end while their futures are being cancelled: the pool's own thread trips over
+        # those, and there is nothing in it for anybody.
+        if not issubclass(failed.exc_type, InvalidStateError):
+            before(failed)
+
+    threading.excepthook = tell
     try:
         yield executor
     finally:
         # An executor that is not waited for may be collected before it has dropped anything.
         executor.shutdown(wait=True, cancel_futures=True)
+        threading.excepthook = before
 
 
 def _end_when_interrupted() -> None:
