@@ -14,13 +14,15 @@ SOURCES := setup.py pyproject.toml $(shell find $(FOLDERS) -type f \
 	\( -name '*.py' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.h' -o -name '*.toml' -o -name py.typed \) | LC_ALL=C sort)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test nightly lint install install-dev check clean FORCE
+.PHONY: help demo test nightly lint install install-dev check clean board size FORCE
 
 help:
 	@echo 'make demo     a virtual camera module: attach, stream, save a picture (first run: a minute or two)'
 	@echo 'make test     all tests; PYTEST_ARGS="..." goes to pytest'
 	@echo 'make nightly  all tests, with every point of the exhaustive ones; takes an hour or more'
 	@echo 'make lint     ruff, mypy --strict and the layer rules alone'
+	@echo 'make board    the firmware of cext/firmware on an emulated board; prints its port'
+	@echo 'make size     what that firmware costs in flash and RAM'
 	@echo 'make install  the command line, as $(BIN)/laserlink'
 	@echo 'make clean    remove $(VENV) and everything built'
 	@echo 'PYTHON=...    which Python to build $(VENV) with (3.11 or later; now $(PYTHON))'
@@ -37,6 +39,12 @@ nightly: install-dev
 
 lint: install-dev
 	$(BIN)/pytest $(PYTEST_ARGS) tests/test_lint.py tests/test_tidy.py
+
+board:
+	@$(MAKE) --no-print-directory -C cext/firmware board
+
+size:
+	@$(MAKE) --no-print-directory -C cext/firmware size
 
 install: $(VENV)/.installed
 

@@ -73,7 +73,7 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
                 yield node.name, node.end_lineno - node.lineno + 1
     else:
-        yield from (blocks_of_c if path.suffix == ".h" else blocks_of_cython)(text.splitlines())
+        yield from (blocks_of_c if path.suffix in (".c", ".h") else blocks_of_cython)(text.splitlines())
 
 
 def blocks_of_c(lines: list[str]) -> Iterator[tuple[str, int]]:
@@ -125,13 +125,15 @@ def needs_test(path: Path) -> bool:
     return path.stem != "__init__" or any(functions(path))
 
 
-@pytest.mark.parametrize("path", [*sources(".py", ".pyx", ".h"), *TESTS, ROOT / "setup.py"], ids=name_of)
+@pytest.mark.parametrize(
+    "path", [*sources(".py", ".pyx", ".h", ".c"), *TESTS, ROOT / "setup.py"], ids=name_of
+)
 def test_functions_are_short(path: Path) -> None:
     """No function is longer than 60 lines, in Python, Cython or C."""
     assert [item for item in functions(path) if item[1] > FUNCTION_LINES_MAX] == []
 
 
-@pytest.mark.parametrize("path", sources(".py", ".pyx", ".h"), ids=name_of)
+@pytest.mark.parametrize("path", sources(".py", ".pyx", ".h", ".c"), ids=name_of)
 def test_files_are_short(path: Path) -> None:
     """No source file is longer than 500 lines."""
     assert len(path.read_text().splitlines()) <= FILE_LINES_MAX

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from laserlink.tools import (
+    c_header,
     conversations,
     dissector,
     kaitai,
@@ -19,6 +20,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     state_diagrams.FILE: state_diagrams.render,
     dissector.FILE: dissector.render,
     kaitai.FILE: kaitai.render,
+    c_header.WIRE: c_header.render_wire,
+    c_header.TABLES: c_header.render_tables,
     "tests/vectors/frames.json": lambda: vectors.render(vectors.frames()),
     "tests/vectors/bad-frames.json": lambda: vectors.render(vectors.bad_frames()),
     "tests/vectors/streams.json": lambda: vectors.render(vectors.streams()),

@@ -1,0 +1,2 @@
+/* The generated tables, once in a program. */
+#include "laserlink_tables.h"
