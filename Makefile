@@ -14,7 +14,7 @@ SOURCES := setup.py pyproject.toml $(shell find $(FOLDERS) -type f \
 	\( -name '*.py' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.h' -o -name '*.toml' -o -name py.typed \) | LC_ALL=C sort)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test nightly lint install install-dev check clean board size FORCE
+.PHONY: help demo test nightly lint install install-dev check clean board size bench FORCE
 
 help:
 	@echo 'make demo     a virtual camera module: attach, stream, save a picture (first run: a minute or two)'
@@ -23,6 +23,7 @@ help:
 	@echo 'make lint     ruff, mypy --strict and the layer rules alone'
 	@echo 'make board    the firmware of cext/firmware on an emulated board; prints its port'
 	@echo 'make size     what that firmware costs in flash and RAM'
+	@echo 'make bench    this machine's figures, beside their limits and what else one would use'
 	@echo 'make install  the command line, as $(BIN)/laserlink'
 	@echo 'make clean    remove $(VENV) and everything built'
 	@echo 'PYTHON=...    which Python to build $(VENV) with (3.11 or later; now $(PYTHON))'
@@ -45,6 +46,9 @@ board:
 
 size:
 	@$(MAKE) --no-print-directory -C cext/firmware size
+
+bench: install $(VENV)/.peers
+	$(BIN)/laserlink bench
 
 install: $(VENV)/.installed
 
@@ -92,6 +96,10 @@ $(VENV)/.build-tools: pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev-tools: pyproject.toml | $(BIN)/python
 	@$(call LIST,["project"]["optional-dependencies"]["dev"])
+	$(PIP) install -r $@
+
+$(VENV)/.peers: pyproject.toml | $(BIN)/python
+	@$(call LIST,["project"]["optional-dependencies"]["bench"])
 	$(PIP) install -r $@
 
 # A file that is gone must lead to a new install as well: its name leaves this list.

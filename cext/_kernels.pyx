@@ -477,3 +477,6 @@ def store_release(buffer, Py_ssize_t offset, uint64_t value):
 def fence():
     """A full barrier: no later load passes an earlier store."""
     ll_fence()
+
+
+include "frames.pyx"

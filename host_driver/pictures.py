@@ -8,7 +8,7 @@ gone, and `prepare` touches new memory ahead of time, on a thread that has the t
 import ctypes
 import mmap
 import weakref
-from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,17 @@ PAGE_BYTES = mmap.PAGESIZE
 
 
 class PicturePool:
-    """Pictures of one size at a time; another size lets go of what waits. Safe to use from two threads."""
+    """Pictures of the sizes that are in use; another size lets go of what waits of one that is not.
+
+    In use is the size last asked for, and those named to `use`: two streams have two.
+    Safe to use from two threads.
+    """
 
     def __init__(self) -> None:
-        self._free: deque[mmap.mmap] = deque(maxlen=IMAGES_IN_FLIGHT)
-        self._bytes = 0
+        # Each step below is one operation on a list or a set, which no other thread sees half done.
+        self._free: list[mmap.mmap] = []
+        self._used: frozenset[int] = frozenset()
+        self._last = 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "PicturePool":
         """Copies of a machine may share it: whatever is taken has one owner."""
@@ -36,29 +42,43 @@ class PicturePool:
         memory = self._pop(pixels * PIXEL_BYTES) or _fresh(pixels * PIXEL_BYTES)
         # The owner that numpy keeps alive for every view; the memory itself is held by the callback.
         owner = (ctypes.c_char * (pixels * PIXEL_BYTES)).from_buffer(memory)
-        weakref.finalize(owner, self._give_back, memory).atexit = False
+        weakref.finalize(owner, self._keep, memory).atexit = False
         return np.frombuffer(memoryview(owner), np.uint16)
+
+    def use(self, pixels: Iterable[int]) -> None:
+        """Keep memory of these sizes, for streams that run at once, and no more of those named before."""
+        self._used = frozenset(size * PIXEL_BYTES for size in pixels)
 
     def prepare(self, pixels: int) -> None:
         """Have memory for one picture ready, every page of it touched."""
-        if memory := self._pop(pixels * PIXEL_BYTES):
-            self._free.append(memory)
-            return
-        memory = _fresh(pixels * PIXEL_BYTES)
-        np.frombuffer(memory, np.uint8)[::PAGE_BYTES] = 0
-        self._free.append(memory)
+        if (memory := self._pop(pixels * PIXEL_BYTES)) is None:
+            memory = _fresh(pixels * PIXEL_BYTES)
+            np.frombuffer(memory, np.uint8)[::PAGE_BYTES] = 0
+        self._keep(memory)
+
+    def _in_use(self, size: int) -> bool:
+        return size == self._last or size in self._used
 
     def _pop(self, size: int) -> mmap.mmap | None:
-        if size != self._bytes:
-            self._free.clear()
-            self._bytes = size
-        try:
-            return self._free.pop()
-        except IndexError:
-            return None
+        self._last = size
+        for memory in list(self._free):
+            if len(memory) == size and self._taken_out(memory):
+                return memory
+            if not self._in_use(len(memory)):
+                self._taken_out(memory)
+        return None
 
-    def _give_back(self, memory: mmap.mmap) -> None:
-        if len(memory) == self._bytes:
+    def _taken_out(self, memory: mmap.mmap) -> bool:
+        """Whether it was still there, and is ours now."""
+        try:
+            self._free.remove(memory)
+        except ValueError:
+            return False
+        return True
+
+    def _keep(self, memory: mmap.mmap) -> None:
+        alike = sum(len(item) == len(memory) for item in list(self._free))
+        if self._in_use(len(memory)) and alike < IMAGES_IN_FLIGHT:
             self._free.append(memory)
 
 

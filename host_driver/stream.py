@@ -138,6 +138,7 @@ class HostStreams:
             raise MalformedPayload(f"stream {reply.channel}: there is no image 0", reply.channel)
         self._end_before(stream, now)
         stream.active, stream.ended, stream.images_sent = True, False, 0
+        self.pictures.use(item.layout.pixels for item in self._streams.values() if item.active)
         stream.images_wanted, stream.images_done, stream.granted = images, 0, 0
         stream.first_sequence = reply.first_sequence
         stream.first_image_id = stream.next_image_id = reply.first_image_id

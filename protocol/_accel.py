@@ -16,12 +16,25 @@ if TYPE_CHECKING or kernels is None:
     from laserlink.protocol.digest import add
     from laserlink.protocol.image_path import Slot, frame_images
     from laserlink.protocol.raw import pack, unpack
+    from laserlink.protocol.small_frames import decode_batch, decode_objects
 else:
     crc32, add = kernels.crc32, kernels.add
     pack, unpack = kernels.pack, kernels.unpack
     Slot, frame_images = kernels.Slot, kernels.frame_images
+    decode_batch, decode_objects = kernels.decode_batch, kernels.decode_objects
 
-__all__ = ["Slot", "add", "crc32", "frame_images", "pack", "receive_images", "strip_digests", "unpack"]
+__all__ = [
+    "Slot",
+    "add",
+    "crc32",
+    "decode_batch",
+    "decode_objects",
+    "frame_images",
+    "pack",
+    "receive_images",
+    "strip_digests",
+    "unpack",
+]
 
 # receive_images(data, session, max_payload, slots) -> bytes taken from the start of `data`.
 receive_images: Callable[[AnyBuffer, int, int, Sequence[Slot]], int] | None

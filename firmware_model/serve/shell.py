@@ -276,8 +276,9 @@ class Shell:
 
     def _write_port(self) -> bool:
         """Send what the line takes: frames, and images when they take this lane; whether anything went."""
-        sent = False
-        while self._contact:
+        sent = 0
+        # A fast paced line allows a little more with each look at the clock: it must not keep us here.
+        while self._contact and sent < FRAME_BYTES_MAX:
             now = time.monotonic_ns()
             if not self._unwritten:
                 self._unwritten = self._next_bytes(now)
@@ -287,10 +288,10 @@ class Shell:
             count = self.port.write(self._unwritten[:allowed])
             self._pace.spent(count)
             self._unwritten = self._unwritten[count:]
-            sent |= count > 0
+            sent += count
             if count < allowed:
                 break
-        return sent
+        return sent > 0
 
     def _next_bytes(self, now: int) -> memoryview:
         frame = self.module.data_to_send(LaneKind.SIDEBAND, now)

@@ -68,3 +68,16 @@ def test_a_copied_machine_shares_the_pool() -> None:
     twin = copy.deepcopy(pool)
     first, second = pool.take(PIXELS), twin.take(PIXELS)
     assert twin is pool and first.ctypes.data != second.ctypes.data
+
+
+def test_two_sizes_in_use_keep_their_memory() -> None:
+    """What two streams need waits for both of them, until one of them is named no more."""
+    pool = PicturePool()
+    pool.use([PIXELS, PIXELS * 2])
+    pool.prepare(PIXELS * 2)
+    small = pool.take(PIXELS)
+    del small
+    assert {len(memory) for memory in pool._free} == {4 * PIXELS, 2 * PIXELS}
+    pool.use([PIXELS])
+    pool.prepare(PIXELS)
+    assert {len(memory) for memory in pool._free} == {2 * PIXELS}

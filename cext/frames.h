@@ -1,0 +1,54 @@
+/* Many small frames at once: whole good frames from the start of a buffer, as rows of a table. The reference is
+ * protocol/small_frames.py. It stops at the first byte that is no good frame of at most 256 bytes. */
+#ifndef LL_FRAMES_H
+#define LL_FRAMES_H
+#include "images.h"
+
+enum { LL_SMALL_FRAME_BYTES_MAX = 256 };
+
+/* One row; `payload_at` counts from the start of the buffer. */
+typedef struct {
+    uint64_t payload_at;
+    uint32_t session, sequence;
+    uint16_t length;
+    uint8_t type, channel, flags, version;
+    uint16_t reserved;
+} ll_small_frame;
+
+/* Reads one frame; its bytes, or 0. */
+static size_t ll_read_small_frame(const uint8_t *at, size_t size, ll_small_frame *frame)
+{
+    if (size < LL_HEADER_BYTES + LL_CHECK_BYTES || at[0] != 0xEB || at[1] != 0x90)
+        return 0;
+    uint16_t length = ll_read16(at + 6);
+    size_t frame_bytes = (size_t)LL_HEADER_BYTES + length + LL_CHECK_BYTES;
+    if (frame_bytes > LL_SMALL_FRAME_BYTES_MAX || frame_bytes > size)
+        return 0;
+    uint32_t check = ll_crc32(at, LL_COVERED_BYTES, 0);
+    if (check != ll_read32(at + LL_COVERED_BYTES) ||
+        ll_crc32(at + LL_HEADER_BYTES, length, check) != ll_read32(at + LL_HEADER_BYTES + length))
+        return 0;
+    frame->version = at[2];
+    frame->type = at[3];
+    frame->channel = at[4];
+    frame->flags = at[5];
+    frame->length = length;
+    frame->session = ll_read32(at + 8);
+    frame->sequence = ll_read32(at + 12);
+    frame->reserved = 0;
+    return frame_bytes;
+}
+
+/* Fills rows while there are good frames and room; how many. `taken` becomes the bytes that they were. */
+static size_t ll_decode_frames(const uint8_t *data, size_t size, ll_small_frame *rows, size_t room,
+                               size_t *taken)
+{
+    size_t count = 0, at = 0, frame_bytes;
+    while (count < room && (frame_bytes = ll_read_small_frame(data + at, size - at, &rows[count])) > 0) {
+        rows[count++].payload_at = at + LL_HEADER_BYTES;
+        at += frame_bytes;
+    }
+    *taken = at;
+    return count;
+}
+#endif

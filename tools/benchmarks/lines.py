@@ -1,0 +1,216 @@
+"""Lines: a control round trip over a pseudo-terminal, the first line of an image, paced serial lanes."""
+
+import json
+import os
+import secrets
+import select
+import subprocess
+import sys
+import tempfile
+import time
+import tty
+from collections.abc import Callable
+from importlib import import_module
+from statistics import median, quantiles
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from laserlink.cext.ring import Ring, RingConsumer, RingError
+from laserlink.host_driver.camera import Camera
+from laserlink.protocol import _accel
+from laserlink.protocol.image_layout import ImageLayout
+from laserlink.protocol.image_path import empty_picture
+from laserlink.protocol.limits import PAYLOAD_BYTES_MAX
+from laserlink.tools.benchmarks.figure import Figure, Goal
+from laserlink.tools.benchmarks.link import FULL_CHANNEL, Receiver
+from laserlink.tools.benchmarks.module_side import FULL, ModuleOptions, ModuleProcess
+
+TRIPS = 300
+# A control request and its reply, as they are on the wire.
+REQUEST_BYTES, REPLY_BYTES = 28, 39
+LINE_LAYOUT = ImageLayout(11648, 2, 12, 4096)  # the smallest image that holds a line: two of them
+LINES = 500
+PAUSE_SECONDS = 0.002
+SERIAL_SECONDS = 4.0
+SERIAL_WIDTH, SERIAL_BITS = 640, 8
+
+
+def control_round_trip(trips: int = TRIPS) -> Figure:
+    """Microseconds from a control's question to its answer, over a pyserial ping-pong of as many bytes."""
+    ours, theirs = [], []
+    options = ModuleOptions(width=640, height=480, ring=False)
+    with ModuleProcess(options) as module, Camera(module.url) as camera, _Echo() as echo:
+        for _ in range(trips):
+            ours.append(_timed(lambda: camera.read_controls("ExposureTime")))
+            theirs.append(_timed(echo.trip))
+    return Figure(
+        "control-round-trip", median(ours) * 1e6, "us", "pyserial ping-pong", median(theirs) * 1e6,
+        Goal(1.5, at_most=True),
+    )  # fmt: skip
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+class _Echo:
+    """pyserial at both ends of a pseudo-terminal: a child answers each request with a reply."""
+
+    CODE = (
+        "import sys,serial\n"
+        "port=serial.Serial(sys.argv[1],timeout=5)\n"
+        "print('ready',flush=True)\n"
+        "while port.read({request}): port.write(bytes({reply}))\n"
+    )
+
+    def __enter__(self) -> Self:
+        self._ends = os.openpty()
+        for end in self._ends:
+            tty.setraw(end)
+        code = self.CODE.format(request=REQUEST_BYTES, reply=REPLY_BYTES)
+        command = [sys.executable, "-c", code, os.ttyname(self._ends[1])]
+        self._child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        if self._child.stdout is not None:
+            self._child.stdout.readline()
+        # A master has no name to open: pyserial is handed the descriptor.
+        self._port: Any = import_module("serial").Serial()
+        self._port.fd = self._ends[0]
+        self._pipes = (*os.pipe(), *os.pipe())
+        self._port.pipe_abort_read_r, self._port.pipe_abort_read_w = self._pipes[:2]
+        self._port.pipe_abort_write_r, self._port.pipe_abort_write_w = self._pipes[2:]
+        self._port.is_open = True
+        return self
+
+    def trip(self) -> None:
+        """One request there, one reply back."""
+        self._port.write(bytes(REQUEST_BYTES))
+        self._port.read(REPLY_BYTES)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._port.is_open = False
+        self._child.kill()
+        self._child.wait()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
+        for end in (*self._ends, *self._pipes):
+            os.close(end)
+
+
+def first_line(lines: int = LINES) -> Figure:
+    """Microseconds from before a module writes a line into the ring to its pixels in place."""
+    name = f"bench-{os.getpid()}-{secrets.token_hex(4)}"
+    with _child("write_lines", name, lines) as child, _opened(name) as ring:
+        placed = [_receive_line(ring, number) for number in range(1, lines + 1)]
+        written = json.loads(child.communicate()[0])
+    took = sorted((end - begin) / 1000 for begin, end in zip(written, placed, strict=True))
+    peer = zeromq_us(lines)
+    against = "ZeroMQ ipc pair" if peer is not None else "ZeroMQ, which is missing"
+    details = {"p99_us": quantiles(took, n=100)[98], "p99_goal": 200}
+    return Figure(
+        "first-line", median(took), "us", against, peer, Goal(20.0, at_most=True, of_value=True), details
+    )
+
+
+def _child(function: str, *words: object) -> subprocess.Popen[str]:
+    code = f"import sys, laserlink.tools.benchmarks.lines as lines; lines.{function}(*sys.argv[1:])"
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stdout=subprocess.PIPE, text=True)
+
+
+def _opened(name: str) -> RingConsumer:
+    end = time.monotonic() + 30.0
+    while True:
+        try:
+            return Ring.open(name)
+        except RingError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.01)
+
+
+def _receive_line(ring: RingConsumer, image_id: int) -> int:
+    """Take one line; when it was there."""
+    layout = LINE_LAYOUT
+    present = np.zeros(layout.chunks, np.uint8)
+    slot = _accel.Slot(
+        FULL_CHANNEL, image_id, layout.bits, layout.chunk_bytes, layout.coded_bytes, layout.strip_bytes,
+        empty_picture(layout.pixels), present, np.zeros((layout.strips, 2), np.uint64),
+    )  # fmt: skip
+    while slot.frames < layout.chunks:
+        if ring.arm():
+            if not select.select([ring.fileno()], [], [], 10.0)[0]:
+                raise RuntimeError("no line came within 10 s")
+            ring.clear()
+        ring.receive_images(1, PAYLOAD_BYTES_MAX, [slot])
+    return time.monotonic_ns()
+
+
+def write_lines(name: str, lines: str) -> None:
+    """The child: a line every few milliseconds; then, on standard output, when each was begun."""
+    packed = np.zeros(LINE_LAYOUT.coded_bytes, np.uint8)
+    written = []
+    with Ring.create(name) as ring:
+        while not ring.peer_alive():
+            time.sleep(0.01)
+        for number in range(1, int(lines) + 1):
+            time.sleep(PAUSE_SECONDS)
+            written.append(time.monotonic_ns())
+            ring.frame_images(
+                packed, 0, LINE_LAYOUT.chunks, 1, FULL_CHANNEL, 0, number, LINE_LAYOUT.chunk_bytes
+            )
+        ring.unlink()
+        print(json.dumps(written), flush=True)
+
+
+def zeromq_us(messages: int) -> float | None:
+    """One way of a message as long as a line, from process to process; None when ZeroMQ is missing."""
+    try:
+        zmq: Any = import_module("zmq")
+    except ImportError:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"ipc://{folder}/pair"
+        socket = zmq.Context.instance().socket(zmq.PAIR)
+        socket.RCVTIMEO = 30_000
+        socket.bind(url)
+        try:
+            with _child("send_messages", url, messages):
+                took = [-(int.from_bytes(socket.recv()[:8], "little") - time.monotonic_ns()) / 1000
+                        for _ in range(messages)]  # fmt: skip
+        finally:
+            socket.close(linger=0)
+    return median(took)
+
+
+def send_messages(url: str, messages: str) -> None:
+    """The child of the peer: a message with its time every few milliseconds."""
+    zmq: Any = import_module("zmq")
+    socket = zmq.Context.instance().socket(zmq.PAIR)
+    socket.connect(url)
+    for _ in range(int(messages)):
+        time.sleep(PAUSE_SECONDS)
+        socket.send(time.monotonic_ns().to_bytes(8, "little") + bytes(LINE_LAYOUT.coded_bytes))
+    socket.close(linger=10_000)
+
+
+def serial(rate_bps: int, seconds: float = SERIAL_SECONDS) -> Figure:
+    """Pixels' bytes a second over a paced pseudo-terminal, over what its line carries: bits by ten."""
+    capacity = rate_bps / 10
+    height = max(64, int(capacity * seconds / 3 / SERIAL_WIDTH) // 2 * 2)
+    options = ModuleOptions(SERIAL_WIDTH, height, ring=False, line_bps=rate_bps)
+    with ModuleProcess(options) as module:
+        receiver = Receiver(module.url)
+        try:
+            receiver.configure(FULL_CHANNEL, FULL, SERIAL_BITS)
+            packed = receiver.rate((FULL_CHANNEL,), 1, 3) * 1e9 / 2
+        finally:
+            receiver.close()
+    return Figure(
+        f"serial-{rate_bps // 1_000_000}m", packed / 1000, "kB/s", "capacity of the line", capacity / 1000,
+        Goal(0.97),
+    )  # fmt: skip
