@@ -25,6 +25,10 @@ class Goal:
             return None
         return found <= self.bound if self.at_most else found >= self.bound
 
+    def sign(self) -> str:
+        """As a table has it: >= 0.75 x."""
+        return f"{'<=' if self.at_most else '>='} {self.bound:g}" + ("" if self.of_value else " x")
+
     def __str__(self) -> str:
         sign = "at most" if self.at_most else "at least"
         return f"{sign} {self.bound:g}" + ("" if self.of_value else " x")

@@ -57,15 +57,16 @@ def command(session: Session, names: tuple[str, ...], report: bool, out: Path) -
 
 def _render(console: Console, figures: list[Figure], written: list[Path]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("figure", "measured", "against", "", "ratio", "goal", ""):
-        table.add_column(name, justify="right" if name in ("measured", "ratio") else "left")
+    for name in ("figure", "measured", "against", "ratio", "goal", ""):
+        numbers = name in ("measured", "ratio")
+        table.add_column(name, justify="right" if numbers else "left", no_wrap=name != "against")
     marks = {True: "[green]reached[/green]", False: "[red]not reached[/red]", None: "not known"}
     for figure in figures:
-        peer = "-" if figure.against_value is None else f"{figure.against_value:.2f} {figure.unit}"
+        peer = "" if figure.against_value is None else f" {figure.against_value:.2f}"
         ratio = "-" if figure.ratio is None else f"{figure.ratio:.2f}"
         table.add_row(
-            figure.name, f"{figure.value:.2f} {figure.unit}", figure.against, peer, ratio,
-            str(figure.wanted), marks[figure.wanted.met(figure)],
+            figure.name, f"{figure.value:.2f} {figure.unit}", figure.against + peer, ratio,
+            figure.wanted.sign(), marks[figure.wanted.met(figure)],
         )  # fmt: skip
     console.print(table)
     for path in written:
