@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from served import small_profile
+from served import serving, small_profile, url_of
 
 from laserlink.host_driver.lanes.pcapng import read_packets
 from laserlink.protocol.frame import SYNC
@@ -75,21 +75,37 @@ def test_no_module(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_wireshark_sees_it(tmp_path: Path) -> None:
-    """dumpcap's list of interfaces has it, once it is installed."""
+def installed(home: Path) -> dict[str, str]:
+    """The environment of a user for whom the live capture is installed; fails where tshark is needed."""
     from wireshark import need_tshark
 
     from laserlink.tools.wireshark_folders import find_folders
 
     need_tshark()
-    home = os.environ | {"HOME": str(tmp_path)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path))
+        patch.setenv("HOME", str(home))
         folder = find_folders().extcap
     folder.mkdir(parents=True)
     (folder / extcap.FILE).write_text(extcap.script())
     (folder / extcap.FILE).chmod(0o755)
-    listed = subprocess.run(
-        ["tshark", "-D"], capture_output=True, text=True, timeout=60, env=home, check=False
-    )
+    return os.environ | {"HOME": str(home)}
+
+
+def test_wireshark_sees_it(tmp_path: Path) -> None:
+    """dumpcap's list of interfaces has it, once it is installed."""
+    command, user = ["tshark", "-D"], installed(tmp_path)
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=60, env=user, check=False)
     assert "laserlink (LaserLink module)" in listed.stdout
+
+
+def test_wireshark_captures_live(tmp_path: Path) -> None:
+    """Started by tshark with a URL, the interface attaches to a module, and packets come while it runs."""
+    user = installed(tmp_path)
+    with serving("uart-1m") as served:
+        wanted = ["-o", f"extcap.{extcap.INTERFACE}.url:{url_of(served)}", "-a", "packets:20", "-T", "fields"]
+        shown = ["-e", "frame.len"]
+        command = ["tshark", "-i", extcap.INTERFACE, *wanted, *shown]
+        live = subprocess.run(command, capture_output=True, text=True, timeout=60, env=user, check=False)
+    lines = live.stdout.splitlines()
+    assert len(lines) >= 20, live.stderr
+    assert int(lines[0]) == 24 + 15, "a beacon comes first"
