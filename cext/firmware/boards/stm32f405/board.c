@@ -39,7 +39,7 @@
 /* An emulator without a clock tree never says ready; a chip does within microseconds. */
 #define READY_POLLS_MAX 100000u
 
-#define IN_BYTES 256u
+#define IN_BYTES 512u
 #define OUT_BYTES 64u
 
 /* Rings with one writer and one reader each, so that no lock is needed; sizes are powers of two. */
