@@ -273,12 +273,12 @@ def enumerations() -> list[type[IntEnum]]:
 
 def enumeration(kind: type[IntEnum]) -> str:
     values = ", ".join(f"{int(member)} {member.name}" for member in kind)
-    return f"#### {kind.__name__}\n\n{prose_of(kind)} {values}.\n"
+    return f"### {kind.__name__}\n\n{prose_of(kind)} {values}.\n"
 
 
 def flag_set(kind: type[IntFlag]) -> str:
     values = ", ".join(f"bit {int(flag).bit_length() - 1} {flag.name}" for flag in kind if flag)
-    return f"#### {kind.__name__}\n\n{prose_of(kind)} {values}.\n"
+    return f"### {kind.__name__}\n\n{prose_of(kind)} {values}.\n"
 
 
 # --- images ---

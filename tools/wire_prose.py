@@ -10,9 +10,10 @@ OPENING = """
 # The LaserLink wire format, version 1.0
 
 This page is the authority on bytes: frames, payloads, and the rules that two independent implementations
-must share. [The module's states](#the-modules-states) say what leads where; the whole of both machines is
-in `firmware_model/table.py` and `host_driver/table.py`. Test vectors for everything here are in
-`tests/vectors/`. Numbers such as **S2** in front of rules never change; `laserlink conform` names them.
+must share. What has a number, such as **S2**, is a rule that both ends keep, and so are the tables; reasons
+explain. Numbers never change; `laserlink conform` names them. [The module's states](#the-modules-states) say
+what leads where, [both machines](state-machines.md) are there row by row, and there are
+[test vectors](vectors.md) for everything here.
 
 All integers, and both checks, are little-endian. Signed integers are two's complement. Words: a *frame* is
 a wire frame, an *image* is a picture, a *lane* is a pipe (the pogo contact, the laser, a serial port), a
@@ -78,22 +79,26 @@ is counted and dropped, without an answer.
 
 *Negotiation.* Before hello is answered, no frame is longer than 256 bytes; hello, its reply and the beacon
 never are. For each direction the smaller of both offers holds from the next frame on; 256 is always
-possible. The module offers no more than fits 20 ms of line time. Features: a bit set in both masks is in
-force; unknown bits are ignored; a feature is never used before it is negotiated. Lanes: those that both
-ends list are used; the sideband always is. The reply lists them with the module's figures, which hold
-where the host's rate is 0. The host's first frame on every channel has the sequence `first_sequence` of
-hello, on channel 0 that is hello itself; the module's likewise, with the reply.
+possible, and an offer of less counts as 256. The module offers no more than fits 20 ms of line time.
+Features: a bit set in both masks is in force; unknown bits are ignored; a feature is never used before it
+is negotiated. Lanes: those that both ends list are used; the sideband always is. The reply lists them
+with the module's figures, which hold where the host's rate is 0. The host's first frame on every channel
+has the sequence `first_sequence` of hello, on channel 0 that is hello itself; the module's likewise, with
+the reply.
 
 *Sequences* count new frames per channel and direction, over all lanes, modulo 2^32, and compare as RFC 1982
 says. A resend is bit-identical: it keeps its sequence. Images are placed by offset, never by sequence.
 """
 
 JUDGING = """
-An intact frame of this session is judged in this order; the first thing that is wrong is the answer:
+An intact frame of this session, or a hello of any, is judged in this order; the first thing that is wrong is
+the answer:
 
-1. another major version: UNSUPPORTED_VERSION (the error names the range that is spoken);
+1. another major version: UNSUPPORTED_VERSION (the error names the range that is spoken); so is, when all
+   else is right, a hello whose range has no version in common, with the last of that range as the value;
 2. a flag other than ACK_REQUESTED, or a bit in the high nibble of channel: RESERVED_BIT;
-3. the type is not in the catalogue: UNKNOWN_TYPE;
+3. the type is not in the catalogue: UNKNOWN_TYPE; so is one whose feature is not in force, which is looked at
+   between 8 and 9, and of a request before both;
 4. it goes the other way: WRONG_DIRECTION;
 5. the channel is not that of the type: WRONG_CHANNEL;
 6. the lane is not that of the type: WRONG_LANE;
@@ -106,8 +111,10 @@ Of a request, 9 is judged before 8, and its id between them: a malformed request
 
 It is answered with one `Error`, and does nothing else. At most 10 errors a second are sent; the others are
 counted. An error is never answered with an error, and a beacon never with anything. The error of a request
-carries its id, and ends it. A new request that is refused when it is carried out is answered by an `Error` in
-place of the reply; that one is not limited, and is repeated as a reply is.
+carries its id, whatever was wrong with it, and ends it. A new request that its state does not allow, or that
+is refused when it is carried out, is answered by an `Error` in place of the reply; that one is not limited,
+and is repeated as a reply is. The error of a hello that is refused is sent in the session of that hello; the
+session in force, and all else, stays as it is.
 """
 
 CONVERSATION = """
@@ -136,7 +143,15 @@ wrong by at most ((t4 - t1) - (t3 - t2)) / 2.
 
 *Power.* `PowerCapabilities` is answered by the module's `PowerRequest`; the host then sends accept, reject
 or wait, and after accept, when the rail stands, `PowerReady`. Until then the module draws at most 100 mA,
-and does so again within 15 ms of `PowerRevoke`. There is no light without a contract.
+and does so again within 15 ms of `PowerRevoke`. There is no light without a contract. The module asks for
+an offer of its own voltage, for at most what that gives, and for enough for a slow stream; where none does,
+it refuses with POWER_BUDGET. `PowerStatus` tells the phase: after accept ACCEPTED, after reject REFUSED,
+after wait WAITING, after ready CONTRACTED, after a revoke DEFAULT. Its limit is 100 mA, and under a contract
+what was asked for, operating and reserve together. Ready without accept is refused: POWER_BUDGET.
+`PowerDerate` sets the limit, to no less than 100 mA and no more than the contract, so that a later one may
+raise it again. A limit that leaves nothing for a stream ends all of them (`StreamEnded`, POWER), and until
+it is raised `StreamConfigure` and `StreamStart` are refused: POWER_BUDGET. A module that lost its host keeps
+its contract and its limit until the attach watchdog ends.
 
 *Training.* `Train` names the image lane. It switches the laser on, where that lane is the optical one; the
 module then sends frames of `Prbs31` on it, as long as max_frame allows, until `TrainResult` comes, but no
@@ -146,8 +161,10 @@ check does not, and tells the result with `TrainResult`.
 
 *The descriptor* is one `Descriptor` record, read in parts with `DescriptorRead`: each part is as long as
 the frame allows, and the next offset is where it ended. The part that holds the last byte makes the module
-ready. There is at least one mode. The colour matrices have 9 values or none, `neutral` 3 or none. What stands
-behind the fields that a host knows is of a later minor version, and ignored.
+ready. There is at least one mode. The colour matrices have 9 values or none, `neutral` 3 or none. What
+stands behind the fields that a host knows is of a later minor version, and ignored. Where the descriptor
+or the list of controls is read in parts, an offset or index at its end or behind it is refused with
+OUT_OF_BOUNDS; of a file, one behind its end.
 
 *The end.* There is no goodbye. A host that is done falls silent, and the module finds its keep-alives
 missing; where the contact opens, that comes first.
@@ -157,7 +174,10 @@ most one frame queues.
 
 ## Images on the wire
 
-1. `StreamConfigure` says what each image will be; its reply names sizes and the number of frames.
+1. `StreamConfigure` says what each image will be; its reply names sizes, the number of frames, and what the
+   module then draws, all in all. A region that is odd or reaches out of its mode is refused with
+   VALUE_OUT_OF_RANGE. A stream that runs is not configured or started again, and one that was not configured
+   is not started, stopped or granted credit: UNKNOWN_STREAM.
 2. `StreamStart` is answered with the first image id and the first sequence. Image ids of a channel count up
    from 1, modulo 2^32 without 0.
 3. The host grants `Credit`: the highest sequence that new frames of the channel may use. It is absolute, so
@@ -170,8 +190,10 @@ most one frame queues.
    the image at once, each range at most 5 times; first 1 ms after the gap shows, then every 20 ms. START
    and DIGESTS ask for those frames. The module keeps an image 100 ms after its last frame, and answers
    `ImageGone` for one that it no longer has. What it has not sent yet comes by itself: to a request for an
-   image that has not begun, it answers nothing. A host to which nothing of a granted image came asks for
-   its START now and then; after `ImageGone`, it waits for nothing more of that image.
+   image that has not begun, it answers nothing. To more than a quarter (rounded up) it answers
+   LIMIT_EXCEEDED, to what is no whole chunk OUT_OF_BOUNDS, and sends nothing of it. A host to which
+   nothing of a granted image came asks for its START now and then; after `ImageGone`, it waits for
+   nothing more of that image.
 6. With all chunks there, the host checks the digest of each strip. A wrong strip is asked for once more,
    then marked as a gap. An image whose time is over is delivered as incomplete, with its gaps, never padded
    silently.

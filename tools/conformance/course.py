@@ -11,7 +11,7 @@ from laserlink.protocol.states import ModuleState as S
 from laserlink.protocol.states import Seating
 from laserlink.protocol.timers import KEEP_ALIVE_NS, KEEP_ALIVES_MISSED_MAX, NS_PER_MS, NS_PER_S
 from laserlink.tools.conformance.bench import ALL_FEATURES, Bench, MessageT, error_in, state_name
-from laserlink.tools.conformance.check import Mismatch
+from laserlink.tools.conformance.check import Mismatch, Skip
 from laserlink.tools.conformance.telling import describe
 
 # One voltage and current that today's phones give, as `laserlink` itself offers it.
@@ -20,6 +20,8 @@ STREAM = 2
 # Small frames make many chunks of a small image.
 SMALL_FRAME_BYTES = 512
 SMALL_WIDTH, SMALL_HEIGHT = 64, 64
+# What a module draws at most without a contract.
+DEFAULT_MA = 100
 
 
 class Unreached(Mismatch):
@@ -45,6 +47,16 @@ def offer_power(bench: Bench) -> power.PowerRequest:
 def contract(bench: Bench) -> power.PowerStatus:
     tell(bench, power.PowerAccept(), power.PowerStatus)
     return tell(bench, power.PowerReady(), power.PowerStatus)
+
+
+def derate_to_least(bench: Bench) -> power.PowerStatus:
+    """Leave a streaming module what any gets without a contract. Raises Skip when it streams on."""
+    mark = len(bench.heard)
+    status = bench.reply(power.PowerDerate(limit_ma=DEFAULT_MA), power.PowerStatus)
+    ended = bench.run_until(lambda: bool(bench.messages(mark, image.StreamEnded)), 100 * NS_PER_MS)
+    if not ended and status.draw_ma <= DEFAULT_MA:
+        raise Skip(f"its streams go on with {DEFAULT_MA} mA")
+    return status
 
 
 def train(bench: Bench) -> None:

@@ -8,9 +8,14 @@ from laserlink.protocol.states import ModuleState, PowerPhase, StreamEnd
 from laserlink.protocol.timers import NS_PER_S
 from laserlink.tools.conformance.bench import Bench
 from laserlink.tools.conformance.check import Check
-from laserlink.tools.conformance.course import OFFERS, STREAM, in_state, offer_power
-
-DEFAULT_MA = 100
+from laserlink.tools.conformance.course import (
+    DEFAULT_MA,
+    OFFERS,
+    STREAM,
+    derate_to_least,
+    in_state,
+    offer_power,
+)
 
 
 def _status(bench: Bench, status: power.PowerStatus, phase: PowerPhase, limit_ma: int | None = None) -> None:
@@ -105,7 +110,7 @@ def derate(bench: Bench) -> None:
 
 def derate_stops(bench: Bench) -> None:
     mark = len(bench.heard)
-    status = bench.reply(power.PowerDerate(limit_ma=DEFAULT_MA), power.PowerStatus)
+    status = derate_to_least(bench)
     _status(bench, status, PowerPhase.CONTRACTED, DEFAULT_MA)
     _ended_by_power(bench, mark)
     in_state(bench, ModuleState.READY)

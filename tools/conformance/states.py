@@ -17,6 +17,7 @@ from laserlink.tools.conformance.course import (
     OFFERS,
     STREAM,
     contract,
+    derate_to_least,
     in_state,
     reach,
     read_descriptor,
@@ -196,12 +197,16 @@ ROWS: tuple[tuple[S, str, Request, type, S, tuple[Callable[[Bench], object], ...
     (S.READY, "start", image.StreamStart(channel=STREAM), image.StreamStarted, S.STREAMING, (_configure,)),
     (S.STREAMING, "stop", image.StreamStop(channel=STREAM), image.StreamStopped, S.READY, ()),
     (S.STREAMING, "revoke", power.PowerRevoke(), STATUS, S.GREETED, ()),
-    (S.STREAMING, "derate-to-stop", power.PowerDerate(limit_ma=100), STATUS, S.READY, ()),
 )
 
 
 def _name(state: S) -> str:
     return state.name.lower()
+
+
+def derate_to_stop(bench: Bench) -> None:
+    derate_to_least(bench)
+    in_state(bench, S.READY)
 
 
 CHECKS = (
@@ -254,6 +259,14 @@ CHECKS = (
             state,
         )
         for state in (S.NEGOTIATING, S.TRAINING, S.STREAMING)
+    ),
+    Check(
+        "states.streaming-derate-to-stop",
+        "M1",
+        "PowerDerate leads from streaming to ready.",
+        derate_to_stop,
+        S.STREAMING,
+        tries=2,
     ),
     Check(
         "states.ready-trained",

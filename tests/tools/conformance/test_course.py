@@ -1,10 +1,15 @@
 """laserlink.tools.conformance.course: the way to each state."""
 
-import pytest
-from broken import TWO_LANES, bench_of, line_of
+from dataclasses import replace
+from typing import Any
 
+import pytest
+from broken import TWO_LANES, bench_of, examine, failures, line_of
+
+from laserlink.firmware_model.machine import Module
+from laserlink.firmware_model.profile import Profile
 from laserlink.protocol.states import ModuleState
-from laserlink.tools.conformance.check import Mismatch
+from laserlink.tools.conformance.check import Mismatch, Outcome
 from laserlink.tools.conformance.course import in_state, reach
 
 STATES = [state for state in ModuleState if state not in (0, 1, 11)]
@@ -33,3 +38,21 @@ def test_wrong_state_is_noticed() -> None:
     in_state(bench, ModuleState.GREETED)
     with pytest.raises(Mismatch, match="state greeted"):
         in_state(bench, ModuleState.CONTRACTED)
+
+
+class Frugal(Module):
+    """A module that needs no more under a contract than any module gets without one."""
+
+    def __init__(self, profile: Profile, *arguments: Any, **options: Any) -> None:
+        power = replace(profile.power, boot_ma=30, idle_ma=20, sensor_on_ma=20, motor_reserve_ma=5)
+        super().__init__(replace(profile, power=power), *arguments, **options)
+
+
+def test_module_that_is_content_without_a_contract_conforms() -> None:
+    """No limit ends its streams, so that what such a limit does is skipped; the rest of its power holds."""
+    names = ("power", "recovery", "states.streaming-*")
+    report = examine(Frugal, names)
+    assert failures(report) == set()
+    skipped = {result.check.name for result in report.results if result.outcome is Outcome.SKIPPED}
+    assert skipped >= {"power.derate-stops", "states.streaming-derate-to-stop"}
+    assert not {"power.derate-stops", "states.streaming-derate-to-stop"} & failures(examine(names=names))
