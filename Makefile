@@ -14,7 +14,7 @@ SOURCES := setup.py pyproject.toml $(shell find $(FOLDERS) -type f \
 	\( -name '*.py' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.h' -o -name '*.toml' -o -name py.typed \) | LC_ALL=C sort)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test nightly lint install install-dev check clean board size bench FORCE
+.PHONY: help demo test nightly lint install install-dev check clean board size bench docs FORCE
 
 help:
 	@echo 'make demo     a virtual camera module: attach, stream, save a picture (first run: a minute or two)'
@@ -24,6 +24,7 @@ help:
 	@echo 'make board    the firmware of cext/firmware on an emulated board; prints its port'
 	@echo 'make size     what that firmware costs in flash and RAM'
 	@echo 'make bench    this machine's figures, beside their limits and what else one would use'
+	@echo 'make docs     the documentation as a site, in build/docs'
 	@echo 'make install  the command line, as $(BIN)/laserlink'
 	@echo 'make clean    remove $(VENV) and everything built'
 	@echo 'PYTHON=...    which Python to build $(VENV) with (3.11 or later; now $(PYTHON))'
@@ -49,6 +50,10 @@ size:
 
 bench: install $(VENV)/.peers
 	$(BIN)/laserlink bench
+
+docs: install-dev
+	$(BIN)/python -m sphinx -W -q -j 2 -d build/doctrees docs build/docs
+	@echo 'build/docs/index.html'
 
 install: $(VENV)/.installed
 

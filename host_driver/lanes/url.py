@@ -1,12 +1,14 @@
-"""From a URL to open lanes.
+"""From a URL to open lanes. A URL is one of these:
 
-sim:PROFILE[?scene=FILE&...]     a virtual module, started for this and ended with it
-/dev/ttyUSB0[?baud=3000000]      a serial device
-/dev/pts/5?ring=NAME             a virtual module that `laserlink serve` serves
-socket://host:port, rfc2217://...  any pyserial URL
-auto                             the one LaserLink device that there is
-record:FILE,URL                  any of these, with all that goes over its lanes kept in FILE (pcapng)
-replay:FILE                      the module of a recording
+    sim:PROFILE[?scene=FILE&...]     a virtual module, started for this and ended with it
+    /dev/ttyUSB0[?baud=3000000]      a serial device
+    /dev/pts/5?ring=NAME             a virtual module that `laserlink serve` serves
+    socket://host:port, rfc2217://...  any pyserial URL
+    auto                             the one LaserLink device that there is
+    record:FILE,URL                  any of these, with all that goes over its lanes kept in FILE (pcapng)
+    replay:FILE                      the module of a recording
+
+What is none of them is refused with a hint.
 """
 
 from collections.abc import Callable
