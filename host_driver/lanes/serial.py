@@ -7,6 +7,9 @@ closing it resets nothing either.
 
 import contextlib
 import errno
+import os
+import socket
+import stat
 import sys
 from typing import Any
 
@@ -87,6 +90,7 @@ def open_serial(url: str, baud: int = DEFAULT_BAUD) -> Port:
     except (OSError, AttributeError):
         return PolledPort(url, port)
     _settle_terminal(port)
+    _settle_socket(port)
     return SerialPort(url, port)
 
 
@@ -118,3 +122,15 @@ def _settle_terminal(port: serial.SerialBase) -> None:
             attributes[2] &= ~termios.HUPCL
             attributes[6][termios.VMIN] = 1
             termios.tcsetattr(port.fileno(), termios.TCSANOW, attributes)
+
+
+def _settle_socket(port: serial.SerialBase) -> None:
+    """Send each frame at once, and the pieces of one: TCP else holds them back, for longer than the gap time.
+
+    pyserial does so for rfc2217:// and leaves it to the user for socket://.
+    """
+    if not stat.S_ISSOCK(os.fstat(port.fileno()).st_mode):
+        return
+    with socket.socket(fileno=os.dup(port.fileno())) as twin:
+        if twin.family in (socket.AF_INET, socket.AF_INET6):
+            twin.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import termios
 from pathlib import Path
 
@@ -33,6 +34,15 @@ def test_terminal_carries_every_byte() -> None:
     port.close()
     os.close(master)
     os.close(slave)
+
+
+def test_pieces_of_a_frame_are_not_held_back_by_tcp() -> None:
+    """A socket:// port sends at once what it is given: otherwise a cut frame's gap time is over meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = open_serial(f"socket://127.0.0.1:{server.getsockname()[1]}")
+        with socket.socket(fileno=os.dup(port.fileno())) as twin:
+            assert twin.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        port.close()
 
 
 def test_closing_hangs_up_nothing() -> None:
