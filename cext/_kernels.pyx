@@ -15,7 +15,6 @@ cdef extern from "ring_images.h":
     enum:
         LL_PREFIX_BYTES
         LL_VARIANT_COUNT
-        LL_PAST_CACHES_BYTES
     ctypedef struct ll_raw_width:
         uint8_t bits, group_pixels, group_bytes
     ctypedef struct ll_variant:
@@ -23,7 +22,7 @@ cdef extern from "ring_images.h":
     ctypedef struct ll_slot:
         uint32_t image_id, chunk_bytes, last_sequence
         uint8_t channel
-        int row, past_caches
+        int row
         uint64_t coded_bytes, strip_bytes, frames, duplicates
         uint16_t *picture
         uint8_t *present
@@ -232,7 +231,6 @@ cdef class Slot:
             raise ValueError(f"sums has not the shape ({strips}, 2)")
         self.picture, self.present, self.sums = picture, present, sums
         self.slot.picture = &self._pixels[0]
-        self.slot.past_caches = <size_t>self._pixels.shape[0] * 2 >= LL_PAST_CACHES_BYTES
         self.slot.present = &self._present[0]
         self.slot.sums = &self._sums[0, 0]
 

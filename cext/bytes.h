@@ -47,4 +47,14 @@ static inline void ll_prefetch(const uint8_t *at)
     (void)at;
 #endif
 }
+
+/* The same for a line that will be written. */
+static inline void ll_prefetch_to_write(const uint8_t *at)
+{
+#ifdef __GNUC__
+    __builtin_prefetch(at, 1);
+#else
+    (void)at;
+#endif
+}
 #endif

@@ -17,8 +17,7 @@ enum {
 typedef struct {
     uint32_t image_id, chunk_bytes, last_sequence;
     uint8_t channel;
-    int row;         /* of ll_raw_widths */
-    int past_caches; /* the picture is larger than what a cache should hold */
+    int row; /* of ll_raw_widths */
     uint64_t coded_bytes, strip_bytes, frames, duplicates;
     uint16_t *picture;
     uint8_t *present;
@@ -34,20 +33,19 @@ static inline int ll_slot_fits(const ll_slot *slot, uint64_t offset, uint64_t si
     return size == (left < slot->chunk_bytes ? left : slot->chunk_bytes);
 }
 
-/* What is done with a chunk besides its check, a step at a time: its digest is summed while its own check
- * runs, and its pixels are unpacked while the next frame is checked. Checks wait for the multiplier, stores
- * that stream for the memory; one after the other, they would wait for both. */
+/* What is done with a chunk while its check runs, a step at a time: its digest is summed, and the lines of the
+ * picture that it will fill are fetched. Then unpacking writes to the cache, and memory waits for nobody. Stores
+ * that stream past the caches need no fetching, but a core has too few buffers for them: they take longer. */
 typedef struct {
     ll_work work; /* the first member: ll_chunk_step is called with it */
     const uint8_t *unsummed;
     size_t unsummed_bytes;
     uint64_t index; /* of the first word that is not summed */
     ll_sums sums;
-    const uint8_t *packed;
-    uint16_t *pixels;
-    size_t groups_left, groups_step;
-    int row, past_caches;
+    const uint8_t *fetch, *fetch_end;
 } ll_chunk;
+
+enum { LL_STEP_LINES = 12 }; /* 5/4 to 2 bytes of pixels for a byte of a chunk: more than 8 lines, at most 16 */
 
 static void ll_chunk_sum(ll_chunk *chunk, size_t size)
 {
@@ -57,31 +55,13 @@ static void ll_chunk_sum(ll_chunk *chunk, size_t size)
     chunk->index += size / 8;
 }
 
-static void ll_chunk_unpack(ll_chunk *chunk, size_t groups)
-{
-    const ll_raw_width *width = &ll_raw_widths[chunk->row];
-    ll_kernels->unpack[chunk->row](chunk->packed, chunk->pixels, groups, chunk->past_caches);
-    chunk->packed += groups * width->group_bytes;
-    chunk->pixels += groups * width->group_pixels;
-    chunk->groups_left -= groups;
-}
-
 static void ll_chunk_step(ll_work *work)
 {
     ll_chunk *chunk = (ll_chunk *)work;
     if (chunk->unsummed_bytes >= LL_WORK_BYTES)
         ll_chunk_sum(chunk, LL_WORK_BYTES);
-    if (chunk->groups_left >= chunk->groups_step && chunk->groups_left > 0)
-        ll_chunk_unpack(chunk, chunk->groups_step);
-}
-
-/* Ends what the steps have begun. */
-static void ll_chunk_finish(ll_chunk *chunk)
-{
-    if (chunk->unsummed_bytes > 0)
-        ll_chunk_sum(chunk, chunk->unsummed_bytes);
-    if (chunk->groups_left > 0)
-        ll_chunk_unpack(chunk, chunk->groups_left);
+    for (int line = 0; line < LL_STEP_LINES && chunk->fetch < chunk->fetch_end; line++, chunk->fetch += 64)
+        ll_prefetch_to_write(chunk->fetch);
 }
 
 static inline int ll_slot_has(const ll_slot *slot, uint64_t offset)
@@ -89,28 +69,39 @@ static inline int ll_slot_has(const ll_slot *slot, uint64_t offset)
     return slot->present[offset / slot->chunk_bytes];
 }
 
-static void ll_chunk_sum_later(ll_chunk *chunk, uint64_t offset, const uint8_t *packed, size_t size)
+/* Where the pixels of a chunk go, and how many groups they are. */
+static inline uint16_t *ll_slot_pixels(const ll_slot *slot, uint64_t offset)
 {
-    memset(&chunk->sums, 0, sizeof chunk->sums);
+    const ll_raw_width *width = &ll_raw_widths[slot->row];
+    return slot->picture + offset / width->group_bytes * width->group_pixels;
+}
+
+static inline size_t ll_slot_groups(const ll_slot *slot, size_t size)
+{
+    return size / ll_raw_widths[slot->row].group_bytes;
+}
+
+static void ll_chunk_begin(ll_chunk *chunk, const ll_slot *slot, uint64_t offset, const uint8_t *packed,
+                           size_t size)
+{
+    size_t pixels = ll_slot_groups(slot, size) * ll_raw_widths[slot->row].group_pixels;
+    chunk->work.step = ll_chunk_step;
     chunk->unsummed = packed;
     chunk->unsummed_bytes = size;
     chunk->index = offset / 8;
+    memset(&chunk->sums, 0, sizeof chunk->sums);
+    chunk->fetch = (const uint8_t *)ll_slot_pixels(slot, offset);
+    chunk->fetch_end = chunk->fetch + pixels * sizeof(uint16_t);
 }
 
-/* Takes a chunk that is new, good and summed: its pixels are there after ll_chunk_finish. */
+/* Takes a chunk that is new and good. */
 static void ll_chunk_accept(ll_chunk *chunk, ll_slot *slot, uint64_t offset, const uint8_t *packed,
                             size_t size)
 {
-    const ll_raw_width *width = &ll_raw_widths[slot->row];
+    if (chunk->unsummed_bytes > 0)
+        ll_chunk_sum(chunk, chunk->unsummed_bytes);
     ll_digest_total(&slot->sums[2 * (offset / slot->strip_bytes)], &chunk->sums);
-    chunk->row = slot->row;
-    chunk->past_caches = slot->past_caches;
-    chunk->packed = packed;
-    chunk->pixels = slot->picture + offset / width->group_bytes * width->group_pixels;
-    chunk->groups_left = size / width->group_bytes;
-    /* Whole vectors, and about as many steps as the next check has. */
-    size_t pixels = chunk->groups_left * width->group_pixels, steps = size / LL_WORK_BYTES + 1;
-    chunk->groups_step = (pixels / steps / 32 + 1) * (32 / width->group_pixels);
+    ll_kernels->unpack[slot->row](packed, ll_slot_pixels(slot, offset), ll_slot_groups(slot, size), 0);
     slot->present[offset / slot->chunk_bytes] = 1;
     slot->frames++;
 }
@@ -118,16 +109,13 @@ static void ll_chunk_accept(ll_chunk *chunk, ll_slot *slot, uint64_t offset, con
 /* Unpacks and sums a chunk that fits. Returns whether it is new. */
 static int ll_slot_place(ll_slot *slot, uint64_t offset, const uint8_t *packed, size_t size)
 {
-    ll_chunk chunk = {.work = {ll_chunk_step}};
+    ll_chunk chunk;
     if (ll_slot_has(slot, offset)) {
         slot->duplicates++;
         return 0;
     }
-    ll_chunk_sum_later(&chunk, offset, packed, size);
-    ll_chunk_finish(&chunk);
+    ll_chunk_begin(&chunk, slot, offset, packed, size);
     ll_chunk_accept(&chunk, slot, offset, packed, size);
-    ll_chunk_finish(&chunk);
-    ll_stream_fence();
     return 1;
 }
 
@@ -174,24 +162,23 @@ static size_t ll_find_slot(ll_slot *const *slots, size_t slot_count, size_t firs
     return slot_count;
 }
 
-/* Takes the payload of a frame whose header holds, if its check holds too. `chunk` may still have pixels of
- * the frame before, which are unpacked on the way. Returns whether it was taken. */
-static int ll_receive_chunk(ll_chunk *chunk, ll_slot *slot, const ll_image_header *header,
-                            const uint8_t *payload)
+/* Takes the payload of a frame whose header holds, if its check holds too. Returns whether it was taken. */
+static int ll_receive_chunk(ll_slot *slot, const ll_image_header *header, const uint8_t *payload)
 {
+    ll_chunk chunk;
     const uint8_t *packed = payload + LL_PREFIX_BYTES;
     size_t size = header->length - LL_PREFIX_BYTES;
     if (!ll_slot_fits(slot, header->offset, size))
         return 0;
     int is_new = !ll_slot_has(slot, header->offset);
     if (is_new)
-        ll_chunk_sum_later(chunk, header->offset, packed, size);
-    uint32_t check = ~ll_kernels->crc(~header->header_check, payload, header->length, &chunk->work);
-    ll_chunk_finish(chunk);
+        ll_chunk_begin(&chunk, slot, header->offset, packed, size);
+    uint32_t check =
+        ~ll_kernels->crc(~header->header_check, payload, header->length, is_new ? &chunk.work : NULL);
     if (check != ll_read32(payload + header->length))
         return 0;
     if (is_new)
-        ll_chunk_accept(chunk, slot, header->offset, packed, size);
+        ll_chunk_accept(&chunk, slot, header->offset, packed, size);
     else
         slot->duplicates++;
     slot->last_sequence = header->sequence;
@@ -203,7 +190,6 @@ static size_t ll_receive_images(const uint8_t *data, size_t size, uint32_t sessi
                                 ll_slot *const *slots, size_t slot_count)
 {
     ll_image_header header;
-    ll_chunk chunk = {.work = {ll_chunk_step}};
     size_t taken = 0, found = 0;
     while (size - taken >= LL_HEADER_BYTES + LL_PREFIX_BYTES + LL_CHECK_BYTES) {
         if (!ll_read_image_header(data + taken, length_max, &header) || header.session != session)
@@ -211,12 +197,10 @@ static size_t ll_receive_images(const uint8_t *data, size_t size, uint32_t sessi
         size_t frame_size = (size_t)LL_HEADER_BYTES + header.length + LL_CHECK_BYTES;
         found = ll_find_slot(slots, slot_count, found, &header);
         if (frame_size > size - taken || found == slot_count ||
-            !ll_receive_chunk(&chunk, slots[found], &header, data + taken + LL_HEADER_BYTES))
+            !ll_receive_chunk(slots[found], &header, data + taken + LL_HEADER_BYTES))
             break;
         taken += frame_size;
     }
-    ll_chunk_finish(&chunk);
-    ll_stream_fence(); /* once for all chunks: each would wait for memory */
     return taken;
 }
 

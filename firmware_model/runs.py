@@ -11,8 +11,8 @@ from laserlink.firmware_model.job import Job
 from laserlink.firmware_model.profile import Mode
 from laserlink.protocol.image_layout import ImageLayout
 
-# With several streams, one takes this many frames, 256 kB, before it is the next one's turn.
-RUN_CHUNKS = 64
+# With several streams, one takes this many frames, 1 MB, before it is the next one's turn.
+RUN_CHUNKS = 256
 
 
 @dataclass

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from laserlink.host_driver.pictures import PicturePool
 from laserlink.host_driver.shot import Gap
 from laserlink.protocol import _accel
-from laserlink.protocol.digest import image_digest, strip_digest
+from laserlink.protocol.digest import digests_of_sums, image_digest
 from laserlink.protocol.errors import MalformedPayload, OutOfBounds
 from laserlink.protocol.image_layout import ImageLayout
 from laserlink.protocol.limits import RESEND_RANGES_MAX, RESEND_TRIES
@@ -156,8 +156,9 @@ class Assembly:
 
     def _strips_wrong(self) -> list[int]:
         """Strips that nobody can say are right; all of them when only the digest of the whole is wrong."""
-        lengths = map(self.layout.strip_length, range(self.layout.strips))
-        computed = [strip_digest(sums, length) for sums, length in zip(self._sums, lengths, strict=True)]
+        lengths = np.full(self.layout.strips, self.layout.strip_bytes, np.uint64)
+        lengths[-1] = self.layout.strip_length(self.layout.strips - 1)
+        computed = digests_of_sums(self._sums, lengths)
         wrong = [strip for strip, digest in enumerate(computed) if digest != self._digests[strip]]
         if not wrong and image_digest(computed, self.layout.coded_bytes) != self._image_digest:
             return list(range(self.layout.strips))

@@ -77,6 +77,21 @@ def strip_digest(sums: NDArray[np.uint64], length: int) -> int:
     return _fmix64((first + _fmix64(second ^ (length * LENGTH_FACTOR & _MASK))) & _MASK)
 
 
+def _fmix64_each(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`_fmix64` of each."""
+    half = np.uint64(33)
+    values = (values ^ values >> half) * np.uint64(0xFF51AFD7ED558CCD)
+    values = (values ^ values >> half) * np.uint64(0xC4CEB9FE1A85EC53)
+    return values ^ values >> half
+
+
+def digests_of_sums(sums: NDArray[np.uint64], lengths: NDArray[np.uint64]) -> list[int]:
+    """`strip_digest` of each row of `sums`, uint64 (strips, 2), and its length, uint64 (strips,)."""
+    inner = _fmix64_each(sums[:, 1] ^ lengths * np.uint64(LENGTH_FACTOR))
+    digests: list[int] = _fmix64_each(sums[:, 0] + inner).tolist()
+    return digests
+
+
 def image_digest(strip_digests: Sequence[int], length: int) -> int:
     """The 64-bit digest of an image of `length` packed bytes: that of its strips' digests, taken as words."""
     sums = np.zeros(2, np.uint64)

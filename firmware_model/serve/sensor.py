@@ -3,7 +3,8 @@
 Each image that was counted out (a still, a burst) is exposed for itself, with noise of its own; what was
 prepared is the first of them. A stream without end exposes its first `CYCLE_IMAGES` images, as far as they
 fit into `CYCLE_BYTES`, and then goes around in them: exposing 100 million pixels takes seconds, sending them
-a tenth of one. A moving scene is never sent twice.
+a tenth of one. Two streams at once, a full image and its preview, each have their own round. A moving scene
+is never sent twice.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from laserlink.protocol.image_layout import ImageLayout
 
 CYCLE_IMAGES = 8
 CYCLE_BYTES = 400_000_000
+CYCLES_MAX = 2
 
 WARMTH_K = 5.0
 """Exposures that differ by less count as the same: a module that warms up does not begin anew."""
@@ -38,6 +40,8 @@ class Exposed:
 
 Made = tuple[PackedImage, str | None]
 Key = tuple[ExposureRequest, ImageLayout]
+# What tells two streams apart, however each of them is exposed: mode, region, and how it goes out.
+View = tuple[int, tuple[int, int, int, int], ImageLayout]
 
 
 @dataclass
@@ -76,7 +80,7 @@ class SensorThread:
         self._on_failed = on_failed
         self._sha256 = sha256
         self._exposures = 0
-        self._cycle: _Cycle | None = None
+        self._cycles: dict[View, _Cycle] = {}
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._closed = False
         # A daemon: exposing a hundred megapixels takes seconds, and must not hold up the end of the process.
@@ -145,7 +149,7 @@ class SensorThread:
         return cycle.turn()
 
     def _cycle_of(self, request: ExposureRequest, layout: ImageLayout) -> _Cycle:
-        """The images of this exposure; those of another are forgotten."""
+        """The images of this exposure; those of another of the same view are forgotten."""
         widest = self._sensor.profile.lens.f_number
         alike = replace(
             request,
@@ -154,9 +158,14 @@ class SensorThread:
             f_number=widest if request.f_number is None else request.f_number,
             temperature_c=round(request.temperature_c / WARMTH_K) * WARMTH_K,
         )
-        if self._cycle is None or self._cycle.key != (alike, layout):
-            self._cycle = _Cycle((alike, layout))
-        return self._cycle
+        view = (request.mode_id, request.region, layout)
+        cycle = self._cycles.pop(view, None)
+        if cycle is None or cycle.key != (alike, layout):
+            cycle = _Cycle((alike, layout))
+        if len(self._cycles) >= CYCLES_MAX:
+            del self._cycles[next(iter(self._cycles))]
+        self._cycles[view] = cycle  # the last: it was used last
+        return cycle
 
     def _made(self, request: ExposureRequest, layout: ImageLayout) -> Made:
         request = replace(request, exposure_index=self._exposures)

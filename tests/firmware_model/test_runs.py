@@ -10,7 +10,7 @@ from laserlink.firmware_model.runs import RUN_CHUNKS, Stream, next_run
 from laserlink.protocol.image_layout import ImageLayout
 from laserlink.protocol.messages.image import ImageStart
 
-LAYOUT = ImageLayout(1024, 512, 12, 4096)
+LAYOUT = ImageLayout(1024, 1024, 12, 4096)
 
 
 def stream_of(channel: int, next_frame: int = 1, readout_ns: int = 0) -> Stream:
@@ -19,7 +19,7 @@ def stream_of(channel: int, next_frame: int = 1, readout_ns: int = 0) -> Stream:
     start = ImageStart(image_id=4)
     image = PackedImage(np.zeros(LAYOUT.coded_bytes, np.uint8), (0,))
     job = Job(LAYOUT, start, 100, 0, readout_ns, image, next_frame)
-    return Stream(channel, mode, LAYOUT, (0, 0, 1024, 512), 1, active=True, jobs=deque([job]))
+    return Stream(channel, mode, LAYOUT, (0, 0, 1024, 1024), 1, active=True, jobs=deque([job]))
 
 
 def test_one_stream_goes_on_to_its_end() -> None:

@@ -133,6 +133,15 @@ def test_strips_and_image() -> None:
     assert len(others) == 3
 
 
+@given(st.lists(st.tuples(*[st.integers(0, (1 << 64) - 1)] * 2, st.integers(0, 1 << 20)), min_size=1))
+def test_many_strips_at_once(strips: list[tuple[int, int, int]]) -> None:
+    """All digests of an image in one go are those of its strips one by one, wrapping sums included."""
+    sums = np.array([strip[:2] for strip in strips], np.uint64)
+    lengths = [strip[2] for strip in strips]
+    found = digest.digests_of_sums(sums, np.array(lengths, np.uint64))
+    assert found == [digest.strip_digest(*pair) for pair in zip(sums, lengths, strict=True)]
+
+
 def digest_of_words(words: list[int], length: int) -> int:
     """The finish over the plain sums of some words."""
     sums = sums_by_words(b"".join(word.to_bytes(8, "little") for word in words), 0)

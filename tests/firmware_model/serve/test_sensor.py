@@ -118,6 +118,32 @@ def test_large_images_go_around_in_fewer(sensor: CountingSensor, monkeypatch: py
         assert different(exposed) == count
 
 
+def test_two_streams_at_once_each_go_around(sensor: CountingSensor) -> None:
+    """Images of two views in turns: each view's come again, as if it were alone; of a third, one more."""
+    narrow = ImageLayout(176, 136, 8, FRAME_BYTES_MAX)
+    first = replace(wanted(1), endless=True)
+    second = replace(first, request=replace(first.request, region=(0, 0, 176, 136)), layout=narrow)
+    exposed = taken(sensor, [first, second] * 10)
+    assert sensor.exposures == 2 * CYCLE_IMAGES
+    for index in range(2 * CYCLE_IMAGES, 20):
+        assert exposed[index].image is exposed[index - 2 * CYCLE_IMAGES].image
+
+
+def test_the_view_that_was_used_longest_ago_is_forgotten(sensor: CountingSensor) -> None:
+    """Memory is kept for two streams: a third takes the place of the one that rested."""
+    views = []
+    for width in (180, 176, 172):
+        wish = replace(wanted(1), endless=True, layout=ImageLayout(width, 136, 8, FRAME_BYTES_MAX))
+        views.append(replace(wish, request=replace(wish.request, region=(0, 0, width, 136))))
+    thread = SensorThread(sensor, lambda exposed: None, pytest.fail, sha256=False)
+    kept = [thread._cycle_of(view.request, view.layout) for view in views]
+    assert thread._cycle_of(views[1].request, views[1].layout) is kept[1]
+    assert thread._cycle_of(views[0].request, views[0].layout) is not kept[0]
+    assert thread._cycle_of(views[1].request, views[1].layout) is kept[1]
+    assert thread._cycle_of(views[2].request, views[2].layout) is not kept[2]
+    thread.close()
+
+
 def test_another_exposure_begins_anew(sensor: CountingSensor) -> None:
     """When the exposure changes, no image of the one before is sent; heat of many kelvins changes it, too."""
     first = replace(wanted(1), endless=True)
