@@ -14,7 +14,7 @@ SOURCES := setup.py pyproject.toml $(shell find $(FOLDERS) -type f \
 	\( -name '*.py' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.h' -o -name '*.toml' -o -name py.typed \) | LC_ALL=C sort)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test nightly lint install install-dev check clean board size bench docs FORCE
+.PHONY: help demo test nightly lint install install-dev check clean board size bench docs mutants FORCE
 
 help:
 	@echo 'make demo     a virtual camera module: attach, stream, save a picture (first run: a minute or two)'
@@ -25,6 +25,7 @@ help:
 	@echo 'make size     what that firmware costs in flash and RAM'
 	@echo 'make bench    this machine's figures, beside their limits and what else one would use'
 	@echo 'make docs     the documentation as a site, in build/docs'
+	@echo 'make mutants  how much of the protocol and the machines could be wrong unseen; takes hours'
 	@echo 'make install  the command line, as $(BIN)/laserlink'
 	@echo 'make clean    remove $(VENV) and everything built'
 	@echo 'PYTHON=...    which Python to build $(VENV) with (3.11 or later; now $(PYTHON))'
@@ -54,6 +55,10 @@ bench: install $(VENV)/.peers
 docs: install-dev
 	$(BIN)/python -m sphinx -W -q -j 2 -d build/doctrees docs build/docs
 	@echo 'build/docs/index.html'
+
+mutants: install-dev
+	$(BIN)/python -m laserlink.tools.row_mutator --jobs 2
+	$(BIN)/python -m laserlink.tools.mutmut_score --jobs 2 --sample 1000
 
 install: $(VENV)/.installed
 

@@ -4,43 +4,64 @@
 
 mutmut does not touch module-level tables, and these tables are what the machines do. Each row is deleted, led
 to another state, kept in its own, and robbed of its action, one at a time. A mutant that some test fails on,
-or that hangs, is killed; the score is the part that is killed.
+or that hangs, is killed; the score is the part that is killed. Only what the machines do counts: a test that
+compares a table with itself, with a list of its rows or with a file made from it is not among the tests.
 """
 
 import argparse
 import importlib
 import json
 import os
-import signal
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-TABLES = {"module": "laserlink.firmware_model.table", "host": "laserlink.host_driver.table"}
-# The machine's own tests first: the sooner one fails, the sooner the next mutant has its turn. None of these
-# compares the tables with a file that was made from them.
-TESTS = {
-    "module": ("tests/firmware_model/test_table.py", "tests/firmware_model/test_machine.py",
-               "tests/firmware_model/test_actions.py", "tests/firmware_model/test_stream.py",
-               "tests/firmware_model/test_services.py", "tests/host_driver/test_machine.py",
-               "tests/host_driver/test_actions.py", "tests/exhaustive/test_every_message.py"),
-    "host": ("tests/host_driver/test_table.py", "tests/host_driver/test_machine.py",
-             "tests/host_driver/test_actions.py", "tests/host_driver/test_stream.py",
-             "tests/firmware_model/test_machine.py", "tests/exhaustive/test_every_message.py"),
-}  # fmt: skip
-NO_ACTION = "nothing"
-SECONDS_MAX = 120.0
-PASSED = 0
+from laserlink.tools.mutant_runner import Session, run
 
-Table = dict[tuple[Enum, Enum], tuple[str, Enum]]
+FOLDERS = {"module": "firmware_model", "host": "host_driver"}
+TESTS = (
+    *(f"tests/firmware_model/test_{name}.py" for name in
+      ("actions", "bulk", "controls", "machine", "power", "services", "stream", "training")),
+    *(f"tests/host_driver/test_{name}.py" for name in ("actions", "controls", "machine", "stream")),
+    *(f"tests/exhaustive/test_{name}.py" for name in
+      ("every_message", "host_happenings", "module_happenings")),
+    "tests/tools/test_stepper.py",
+    # These take what they expect from the tables.
+    "--deselect=tests/firmware_model/test_machine.py::test_a_row_acts_and_lands_and_a_missing_row_does_nothing",
+    "--deselect=tests/host_driver/test_machine.py::test_a_row_acts_and_lands_and_a_missing_row_does_nothing",
+)  # fmt: skip
+NO_ACTION = "nothing"
+
+Key = tuple[Enum, Enum]
+Row = tuple[str, Enum]
+
+
+class WatchedTable(dict[Key, Row]):
+    """A table that notes which of its rows are looked up."""
+
+    def __init__(self, rows: dict[Key, Row]) -> None:
+        super().__init__(rows)
+        self.consulted: set[Key] = set()
+
+    def __getitem__(self, key: Key) -> Row:
+        self.consulted.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: Key, default: Any = None) -> Any:
+        self.consulted.add(key)
+        return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        self.consulted.add(key)  # type: ignore[arg-type]
+        return super().__contains__(key)
 
 
 @dataclass(frozen=True)
-class Mutant:
+class RowMutant:
     """One row, spoiled: `action` and `target` are what it says now; both are empty when it is deleted."""
 
     machine: str
@@ -53,126 +74,111 @@ class Mutant:
         change = f"({self.action!r}, {self.target})" if self.target else "deleted"
         return f"{self.machine} ({self.state}, {self.happening}): {change}"
 
+    @property
+    def touched(self) -> Hashable:
+        """The row that a test must have looked up."""
+        return self.machine, self.state, self.happening
 
-def table_of(machine: str) -> Table:
+    @property
+    def homes(self) -> tuple[str, ...]:
+        """What is written for the rows is asked first."""
+        return (f"tests/exhaustive/test_{self.machine}_happenings.py",)
+
+    def apply(self) -> None:
+        """Change the table in place: the machine holds it already."""
+        table = table_of(self.machine)
+        (state, happening) = next(
+            key for key in table if (key[0].name, key[1].name) == (self.state, self.happening)
+        )
+        if self.target:
+            table[state, happening] = (self.action, type(state)[self.target])
+        else:
+            del table[state, happening]
+
+
+def table_of(machine: str) -> dict[Key, Row]:
     """The table of a machine, which is the one that it looks into."""
-    table: Table = importlib.import_module(TABLES[machine]).TABLE
+    table: dict[Key, Row] = importlib.import_module(f"laserlink.{FOLDERS[machine]}.table").TABLE
     return table
 
 
-def mutants_of(machine: str) -> Iterator[Mutant]:
+def mutants_of(machine: str) -> Iterator[RowMutant]:
     """All mutants of a machine's table: up to four of each row."""
     for (state, happening), (action, target) in table_of(machine).items():
         row = (machine, state.name, happening.name)
-        yield Mutant(*row)
+        yield RowMutant(*row)
         states = list(type(state))
         following = (states.index(target) + 1) % len(states)
         others = {state, states[following], states[(following + 1) % len(states)]} - {target}
         for other in sorted(others, key=states.index)[:2]:
-            yield Mutant(*row, action, other.name)
+            yield RowMutant(*row, action, other.name)
         if action != NO_ACTION:
-            yield Mutant(*row, NO_ACTION, target.name)
+            yield RowMutant(*row, NO_ACTION, target.name)
 
 
-def spoil(mutant: Mutant) -> None:
-    """Change the table in place, for good: meant for a process that ends after it."""
-    table = table_of(mutant.machine)
-    (state, happening) = next(
-        key for key in table if (key[0].name, key[1].name) == (mutant.state, mutant.happening)
-    )
-    if mutant.target:
-        table[state, happening] = (mutant.action, type(state)[mutant.target])
-    else:
-        del table[state, happening]
+def watch_tables() -> None:
+    """Put tables that note what is looked up in place of the plain ones: before a machine is imported."""
+    for folder in FOLDERS.values():
+        module: Any = importlib.import_module(f"laserlink.{folder}.table")
+        module.TABLE = WatchedTable(module.TABLE)
 
 
-def run_tests(mutant: Mutant | None, tests: Sequence[str]) -> int:
-    """Start the tests in a process of their own, spoiled or not; its id."""
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        os.setpgid(0, 0)
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        os.dup2(silence, 2)
-        if mutant is not None:
-            spoil(mutant)
-        import pytest
-
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]))
-    finally:
-        os._exit(code)
+@contextmanager
+def rows_looked_up() -> Iterator[set[Hashable]]:
+    """The rows that are looked up meanwhile, as `RowMutant.touched` names them."""
+    tables = {machine: table_of(machine) for machine in FOLDERS}
+    touched: set[Hashable] = set()
+    for table in tables.values():
+        assert isinstance(table, WatchedTable)
+        table.consulted.clear()
+    yield touched
+    for machine, table in tables.items():
+        assert isinstance(table, WatchedTable)
+        touched.update((machine, state.name, happening.name) for state, happening in table.consulted)
 
 
-def await_one(running: dict[int, tuple[Mutant | None, float]]) -> tuple[Mutant | None, bool]:
-    """Wait for one of the processes; its mutant, and whether it survived. One that hangs is ended."""
-    while True:
-        child, status = os.waitpid(-1, os.WNOHANG)
-        if child in running:
-            mutant, _ = running.pop(child)
-            return mutant, os.waitstatus_to_exitcode(status) == PASSED
-        for pid, (mutant, began) in running.items():
-            # The tests on the table as it is may take as long as they take.
-            if mutant is not None and time.monotonic() - began > SECONDS_MAX:
-                os.killpg(pid, signal.SIGKILL)
-        time.sleep(0.02)
+def score(outcomes: Sequence[tuple[RowMutant, str]]) -> dict[str, Any]:
+    """The outcome of one machine's mutants, for people and JSON."""
+    survivors = [mutant for mutant, killer in outcomes if not killer]
+    killed = len(outcomes) - len(survivors)
+    return {
+        "mutants": len(outcomes), "killed": killed, "score_percent": round(100 * killed / len(outcomes), 1),
+        "survivors": [asdict(mutant) for mutant in survivors],
+    }  # fmt: skip
 
 
-def survivors_of(mutants: Sequence[Mutant], tests: Sequence[str], jobs: int) -> Iterator[tuple[Mutant, bool]]:
-    """Run the tests on each mutant, `jobs` at a time; each with whether it survived.
+def measure(machines: Sequence[str], tests: Sequence[str], jobs: int) -> dict[str, Any]:
+    """Print each survivor as it is found, and the score of each machine."""
+    scores: dict[str, Any] = {}
 
-    RuntimeError when the tests fail on the table as it is.
-    """
-    running: dict[int, tuple[Mutant | None, float]] = {run_tests(None, tests): (None, time.monotonic())}
-    if not await_one(running)[1]:
-        raise RuntimeError(f"the tests fail without any mutant: pytest {' '.join(tests)}")
-    waiting = list(reversed(mutants))
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            mutant = waiting.pop()
-            running[run_tests(mutant, tests)] = (mutant, time.monotonic())
-        done, survived = await_one(running)
-        if done is not None:
-            yield done, survived
+    def work(session: Session) -> None:
+        for machine in machines:
+            outcomes = []
+            for mutant, killer in session.survivors(list(mutants_of(machine))):
+                outcomes.append((mutant, killer))
+                if not killer:
+                    print(f"survived: {mutant}", flush=True)
+            scores[machine] = score(outcomes)
+            print("{0}: {killed} of {mutants} killed, {score_percent} %".format(machine, **scores[machine]))
 
-
-def _preload() -> None:
-    """What the tests import, imported once: children begin with it."""
-    for name in ("pytest", "numpy", "laserlink.tools.stepper", "laserlink.tools.virtual"):
-        importlib.import_module(name)
-    for machine in TABLES:
-        table_of(machine)
+    watch_tables()
+    run(tests, Session(rows_looked_up, jobs, work))
+    return scores
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print each survivor as it is found, and the score at the end; 1 when it is below the wanted one."""
+    """Print survivors and scores; 1 when a score is below the wanted one."""
     parser = argparse.ArgumentParser(description="Spoil the machines' tables row by row, and run the tests.")
-    parser.add_argument("--machine", choices=TABLES, action="append", help="only this one; default: both")
+    parser.add_argument("--machine", choices=FOLDERS, action="append", help="only this one; default: both")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--wanted", type=float, default=90.0, help="the score in percent that is enough")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("tests", nargs="*", default=TESTS, help="what is run instead of the machines' tests")
     options = parser.parse_args(arguments)
-    _preload()
-    outcomes: dict[str, dict[str, Any]] = {}
-    for machine in options.machine or TABLES:
-        survivors: list[Mutant] = []
-        mutants = list(mutants_of(machine))
-        for mutant, survived in survivors_of(mutants, TESTS[machine], options.jobs):
-            if survived:
-                survivors.append(mutant)
-                print(f"survived: {mutant}", flush=True)
-        killed = len(mutants) - len(survivors)
-        score = 100 * killed / len(mutants)
-        outcomes[machine] = {
-            "mutants": len(mutants), "killed": killed, "score_percent": round(score, 1),
-            "survivors": [asdict(mutant) for mutant in survivors],
-        }  # fmt: skip
-        print(f"{machine}: {killed} of {len(mutants)} killed, {score:.1f} %", flush=True)
+    scores = measure(options.machine or list(FOLDERS), options.tests, options.jobs)
     if options.json:
-        options.json.write_text(json.dumps(outcomes, indent=2) + "\n")
-    return int(any(outcome["score_percent"] < options.wanted for outcome in outcomes.values()))
+        options.json.write_text(json.dumps(scores, indent=2) + "\n")
+    return int(any(outcome["score_percent"] < options.wanted for outcome in scores.values()))
 
 
 if __name__ == "__main__":

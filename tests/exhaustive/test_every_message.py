@@ -128,6 +128,8 @@ def split(frames: list[Frame]) -> tuple[list[Record], list[link.Error]]:
     rows = [(catalogue.BY_TYPE[frame.type].message, frame) for frame in frames]
     replies = [kind.decode(frame.payload) for kind, frame in rows if issubclass(kind, Reply)]
     errors = [link.Error.decode(frame.payload) for kind, frame in rows if kind is link.Error]
+    # Whoever reads an error learns from its text what was wrong.
+    assert all(len(error.text.split()) > 2 for error in errors), errors
     return replies, errors
 
 

@@ -98,3 +98,18 @@ def test_contradictions_are_not_taken() -> None:
     assert not clock.add(100, 50, 500, 200)
     assert not clock.known
     assert clock.add(100, 50, 150, 200)
+
+
+def test_an_answer_in_no_time_counts_and_the_offset_is_whole() -> None:
+    """A module that answers within its clock's tick contradicts nothing; half a nanosecond is cut off."""
+    clock = PeerClock()
+    assert clock.add(0, 1001, 1001, 3)
+    assert (clock.offset_ns, type(clock.offset_ns)) == (999, int)
+
+
+def test_drift_is_taken_off_to_the_nanosecond() -> None:
+    """A clock that is a hundred parts of a million fast, told of a moment that is far away."""
+    clock = PeerClock()
+    assert clock.add(0, 0, 0, 0) and clock.add(10**10, 10**10 + 10**6, 10**10 + 10**6, 10**10)
+    assert clock.drift_ppm == 100.0
+    assert clock.to_host(10**16) == 10**16 - 10**12

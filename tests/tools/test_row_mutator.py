@@ -9,18 +9,19 @@ import pytest
 from served import WAIT_SECONDS
 
 from laserlink.tools import row_mutator
-from laserlink.tools.row_mutator import Mutant, mutants_of, spoil, survivors_of, table_of
+from laserlink.tools.row_mutator import WatchedTable, mutants_of, rows_looked_up, table_of
 
-STRUCTURE = "tests/firmware_model/test_table.py"
+# Looks at one row only, and not at its action.
+TESTS = """
+from laserlink.firmware_model.table import TABLE, Input
+from laserlink.protocol.states import ModuleState
+
+def test_row():
+    assert TABLE[ModuleState.DETACHED, Input.POWER_UP][1] is ModuleState.POWERED
+"""
 
 
-@pytest.fixture(autouse=True)
-def root(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests that are run are named from the project's folder."""
-    monkeypatch.chdir(request.config.rootpath)
-
-
-@pytest.mark.parametrize("machine", row_mutator.TABLES)
+@pytest.mark.parametrize("machine", row_mutator.FOLDERS)
 def test_every_row_is_deleted_and_led_elsewhere(machine: str) -> None:
     """Each row has its deletion and at least one other state; no mutant is the row itself, or comes twice."""
     table = {(state.name, happening.name): row for (state, happening), row in table_of(machine).items()}
@@ -42,59 +43,41 @@ def test_spoiled_table_says_what_the_mutant_says(monkeypatch: pytest.MonkeyPatch
     for mutant in (mutants[0], next(mutant for mutant in mutants if mutant.target)):
         table.clear()
         table.update(before)
-        spoil(mutant)
+        mutant.apply()
         (changed,) = [key for key in before if before[key] != table.get(key)]
-        assert (changed[0].name, changed[1].name) == (mutant.state, mutant.happening)
+        assert mutant.touched == ("module", changed[0].name, changed[1].name)
         now = table.get(changed)
         assert (now[0], now[1].name) == (mutant.action, mutant.target) if now else not mutant.target
 
 
-def test_removal_that_leads_elsewhere_is_killed_and_what_nobody_looks_at_survives() -> None:
-    """Real runs: the structure test sees a removal that does not detach, and no action that is gone."""
-    caught = Mutant("module", "READY", "REMOVED", "detach", "READY")
-    unseen = next(
-        mutant for mutant in mutants_of("module") if mutant.happening == "STREAM_START" and mutant.target
-    )
-    same = table_of("module")
-    assert dict(survivors_of([caught, unseen], [STRUCTURE], 2)) == {caught: False, unseen: True}
-    assert table_of("module") is same
-
-
-def test_tests_that_fail_anyway_prove_nothing(tmp_path: Path) -> None:
-    """Without a mutant, the tests must pass."""
-    broken = tmp_path / "test_broken.py"
-    broken.write_text("def test_broken():\n    assert False\n")
-    with pytest.raises(RuntimeError, match="without any mutant"):
-        list(survivors_of([], [str(broken)], 1))
-
-
-def test_a_hanging_mutant_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mutant on which the tests never end is one that they notice."""
-    hanging = tmp_path / "test_hanging.py"
-    hanging.write_text(
-        "import time\nfrom laserlink.firmware_model.table import TABLE\n"
-        f"def test_hangs():\n    time.sleep({WAIT_SECONDS} * (len(TABLE) < {len(table_of('module'))}))\n"
-    )
-    monkeypatch.setattr(row_mutator, "SECONDS_MAX", 3.0)
-    (mutant,) = [mutant for mutant in mutants_of("module") if not mutant.target][:1]
-    assert list(survivors_of([mutant], [str(hanging)], 1)) == [(mutant, False)]
+def test_rows_that_are_looked_up_are_noted_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whichever way a machine looks; what was looked up before does not count."""
+    tables = {machine: WatchedTable(table_of(machine)) for machine in row_mutator.FOLDERS}
+    monkeypatch.setattr(row_mutator, "table_of", tables.get)
+    keys = list(tables["host"])[:5]
+    tables["host"].get(keys[4])
+    with rows_looked_up() as touched:
+        assert tables["host"][keys[0]] == tables["host"].get(keys[0])
+        assert keys[1] in tables["host"]
+        assert tables["host"].get(keys[2], None) is not None
+    names = {("host", state.name, happening.name) for state, happening in keys[:3]}
+    assert touched == names
 
 
 def test_score_is_printed_and_written(tmp_path: Path) -> None:
     """The command names survivors and score, writes them, and exits by the score that was wanted."""
-    program = (
-        "import sys; from laserlink.tools import row_mutator as r;"
-        f"r.TESTS['module'] = ({STRUCTURE!r},); whole = r.mutants_of;"
-        "r.mutants_of = lambda machine: list(whole(machine))[:3];"
-        "sys.exit(r.main(sys.argv[1:]))"
-    )
+    (tmp_path / "test_one_row.py").write_text(TESTS)
     out = tmp_path / "score.json"
+    options = ["--machine", "module", "--json", str(out), "--wanted", "100"]
     result = subprocess.run(
-        [sys.executable, "-c", program, "--machine", "module", "--json", str(out), "--wanted", "100.1"],
-        capture_output=True, text=True, timeout=WAIT_SECONDS,
+        [sys.executable, "-m", "laserlink.tools.row_mutator", *options, str(tmp_path / "test_one_row.py")],
+        capture_output=True, text=True, timeout=WAIT_SECONDS, check=False,
     )  # fmt: skip
     assert result.returncode == 1, result.stderr
     document = json.loads(out.read_text())["module"]
-    assert document["mutants"] == 3 and document["killed"] + len(document["survivors"]) == 3
-    assert f"{document['killed']} of 3 killed" in result.stdout
+    # The row is deleted, led to two other states, and robbed of its action, which the test does not look at.
+    assert (document["mutants"], document["killed"]) == (len(list(mutants_of("module"))), 3)
+    assert len(document["survivors"]) == document["mutants"] - 3
+    assert f"module: 3 of {document['mutants']} killed" in result.stdout
+    assert "survived: module (DETACHED, POWER_UP): ('nothing', POWERED)" in result.stdout
     assert result.stdout.count("survived:") == len(document["survivors"])
