@@ -178,6 +178,11 @@ class Focus:
         if not self.drive.is_moving(now) or self._auto.state != self._told[AF_STATE]:
             self.tell_changes(now)
 
+    @property
+    def looks(self) -> bool:
+        """Whether the autofocus goes on by itself, so that the sensor matters."""
+        return self._auto.next_deadline() is not None
+
     def next_deadline(self, now: int, sensor_ready_ns: int | None) -> int | None:
         """When `advance` has something to do; a look waits for the sensor, for ever when it has no power."""
         rest, look = self.drive.next_rest(now), self._auto.next_deadline()
@@ -197,17 +202,17 @@ class Focus:
     def tell_changes(self, now: int) -> None:
         """Tell what is read otherwise than the host takes it to be: all under the id of one new set."""
         self.read(now)
-        values = self._controls.values
-        changed = [number for number, least in READ_OUTS.items() if self._differs(number, least)]
+        values, told = self._controls.values, self._told
+        changed = [
+            number
+            for number, least in READ_OUTS.items()
+            if (was := told[number]) != (value := values[number]) and abs(value - was) >= least
+        ]
         if changed:
             self._controls.update({})
         for number in changed:
             self._told[number] = values[number]
             self._tell(self._controls.wire_value(number))
-
-    def _differs(self, number: int, least: float) -> bool:
-        now, told = self._controls.values[number], self._told[number]
-        return bool(now != told and abs(now - told) >= least)
 
     def _wanted(self, number: int, now: int) -> FocusWanted:
         """The window as the controls have it; an exposure longer than an image of the mode becomes gain."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from laserlink.firmware_model.profile import Lens
-from laserlink.protocol.timers import NS_PER_MS, NS_PER_S
+from laserlink.protocol.timers import NS_PER_MS, NS_PER_S, soonest
 
 # The circle of confusion is the sensor's diagonal over this: a disc that is still a point in a print.
 CIRCLES_PER_DIAGONAL = 1500.0
@@ -90,7 +90,8 @@ class LensDrive:
 
     def next_rest(self, now: int) -> int | None:
         """When a motor that runs comes to rest."""
-        return min((move.end_ns for move in (self._focus, self._iris) if move.end_ns > now), default=None)
+        focus, iris = self._focus.end_ns, self._iris.end_ns
+        return soonest(focus if focus > now else None, iris if iris > now else None)
 
 
 def field_dioptres(lens: Lens, f_number: float, diagonal_mm: float) -> float:

@@ -33,7 +33,7 @@ from laserlink.protocol.messages.layout import Record, Reply, Request
 from laserlink.protocol.messages.power import TemperatureEvent
 from laserlink.protocol.states import LaneKind, Seating, TemperatureLevel
 from laserlink.protocol.states import ModuleState as S
-from laserlink.protocol.timers import ATTACH_WATCHDOG_NS, DERATE_NOTICE_NS, DETACH_DEBOUNCE_NS
+from laserlink.protocol.timers import ATTACH_WATCHDOG_NS, DERATE_NOTICE_NS, DETACH_DEBOUNCE_NS, soonest
 
 # What the field of a temperature event holds: a broken sensor reads as far as this.
 CENTIDEGREES_MIN, CENTIDEGREES_MAX = -(1 << 15), (1 << 15) - 1
@@ -199,15 +199,18 @@ class Module(Actions):
 
     def next_deadline(self, now: int) -> int | None:
         """When `on_deadline` wants to be called; None: not before something happens."""
-        due = [
+        return soonest(
             self.timers.next(),
             self.connection.next_deadline(),
             self.event_sender.next_deadline(),
             self.streams.next_deadline(now, lit=self.state is S.STREAMING and self.shining),
             self.pattern.next_ns(now) if self.state is S.TRAINING else None,
-            self.focus.next_deadline(now, self._sensor_ready_ns) if self.state in FOCUSING_STATES else None,
-        ]
-        return min((at for at in due if at is not None), default=None)
+            self._focus_deadline(now) if self.state in FOCUSING_STATES else None,
+        )
+
+    def _focus_deadline(self, now: int) -> int | None:
+        ready_ns = self._sensor_ready_ns if self.focus.looks else None
+        return self.focus.next_deadline(now, ready_ns)
 
     def on_deadline(self, now: int) -> None:
         """Time has passed."""
@@ -301,12 +304,13 @@ class Module(Actions):
         """Let the lens and the streams go on, and tell when they are done."""
         lit = self.state is S.STREAMING and self.shining
         self._advance_lens(lit)
-        self._events.extend(self.streams.advance(self.now, lit=lit))
-        finished = self.streams.take_finished()
-        for channel, images in finished:
-            self.tell(image.StreamEnded(channel, images=images))
-        if finished:
-            self.adjust_streams()
+        if self.streams.configured:
+            self._events.extend(self.streams.advance(self.now, lit=lit))
+            finished = self.streams.take_finished()
+            for channel, images in finished:
+                self.tell(image.StreamEnded(channel, images=images))
+            if finished:
+                self.adjust_streams()
         if self.state is S.STREAMING and not self.streams.active_channels:
             self._step(Input.STREAMS_DONE)
         if self.overflowed:
@@ -325,7 +329,7 @@ class Module(Actions):
         """An image names the set that holds what is read of the lens as its exposure begins."""
         if self.state not in FOCUSING_STATES:
             return
-        ready_ns = self._sensor_ready_ns
+        ready_ns = self._sensor_ready_ns if self.focus.looks else None
         ready = ready_ns is not None and ready_ns <= self.now
         self._events.extend(self.focus.advance(self.now, sensor_ready=ready))
         if self.streams.is_due(self.now, lit=lit):

@@ -232,6 +232,11 @@ class Streams:
 
     # --- time ---
 
+    @property
+    def configured(self) -> bool:
+        """Whether there is any stream, running or not."""
+        return bool(self._streams)
+
     def advance(self, now: int, *, lit: bool) -> Iterator[ExposureWanted]:
         """Begin the exposures that are due, and forget images that were kept long enough."""
         for stream in self._streams.values():
@@ -318,6 +323,8 @@ class Streams:
 
     def next_deadline(self, now: int, *, lit: bool) -> int | None:
         """When `advance` has something to do, or `fill` has more to send."""
+        if not self._streams:
+            return None
         due: list[int] = []
         for stream in self._streams.values():
             if stream.kept:

@@ -164,16 +164,16 @@ class Actions:
         """Send a request when those before it are answered.
 
         Raises:
-            LocalProtocolError: no frame holds it, or too many are waiting. Found out now: later, when its
-                turn comes, nobody is there to be told.
+            LocalProtocolError: no frame holds it, or too many wait. Later, there is nobody to be told.
         """
         try:
-            size = OVERHEAD_BYTES + len(bytes(request))
+            # One that need not wait is sent now, and what is wrong with it found out on the way.
+            size = 0 if self.requests.idle else OVERHEAD_BYTES + len(bytes(request))
+            if size > self.connection.out_bytes_max:
+                raise LocalProtocolError(f"{type(request).__name__} takes {size} bytes, over max_frame")
+            return self.requests.submit(request, self.now, self.response_ns)
         except ValueError as error:
             raise LocalProtocolError(str(error)) from None
-        if size > self.connection.out_bytes_max:
-            raise LocalProtocolError(f"{type(request).__name__} takes {size} bytes, over max_frame")
-        return self.requests.submit(request, self.now, self.response_ns)
 
     def send_ping(self) -> None:
         """Keep-alive, and the word on whether the laser is seen."""

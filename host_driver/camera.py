@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
 from types import TracebackType
@@ -169,18 +169,25 @@ class Camera(Series):
             raise self._inbox.failure or LinkTimeout("the module did not attach")
         return driver, descriptor
 
-    def _result(self, future: "Future[T]") -> T:
-        """The result of a request. Raises what the module answered, or what ended the link."""
+    def _result(self, wait: Callable[[], T]) -> T:
+        """What was waited for. Raises what the module answered, or what ended the link."""
         try:
-            return future.result(REPLY_SECONDS)
+            return wait()
         except (FutureTimeout, CancelledError):
             raise self._inbox.failure or LinkTimeout("the module did not answer") from None
         except LinkTimeout as error:
             raise self._inbox.failure or error from None
 
-    def _request(self, message: Request) -> Record:
-        driver, _ = self._ready()
-        return self._result(driver.request(message))
+    def _look(self, driver: Driver, look: Callable[[Host], T]) -> T:
+        """What there is to see of the machine, between two steps of it."""
+        return self._result(lambda: driver.look(look, REPLY_SECONDS))
+
+    def _ask(self, driver: Driver, ask: Callable[[Host, int], Request]) -> Record:
+        """The reply to a request that the host makes."""
+        return self._result(lambda: driver.exchange(ask, REPLY_SECONDS))
+
+    def _request(self, message: Request, driver: Driver | None = None) -> Record:
+        return self._ask(driver or self._ready()[0], lambda host, now: host.request(message, now))
 
     # --- what the camera is ---
 
@@ -212,9 +219,8 @@ class Camera(Series):
             return list(self._inbox.losses)
 
     def inspect(self, look: Callable[[Host], T]) -> T:
-        """Look at the machine on its own thread: contract, clock, counters."""
-        driver, _ = self._ready()
-        return self._result(driver.call(lambda host, now: look(host)))
+        """Look at the machine, and change nothing: contract, clock, counters. No step of it is under way."""
+        return self._look(self._ready()[0], look)
 
     @property
     def contract(self) -> Contract | None:
@@ -248,17 +254,19 @@ class Camera(Series):
         """
         driver, _ = self._ready()
         auto, theirs = self._auto.after(values)
-        reply = self._result(driver.ask(lambda host, now: host.set_controls(theirs, now))) if theirs else None
+        reply = self._ask(driver, lambda host, now: host.set_controls(theirs, now)) if theirs else None
         self._auto = auto
         return reply.set_id if isinstance(reply, ControlSetReply) else self._inbox.set_id
 
     def read_controls(self, *names: str) -> dict[str, HostValue]:
         """Values of the module's controls, as the module says now. Raises LocalProtocolError for unknown
         names."""
-        known = self.inspect(lambda host: dict(host.controls.known))
+        driver, _ = self._ready()
+        known = self._look(driver, lambda host: dict(host.controls.known))
         if unknown := sorted(set(names) - set(known)):
             raise LocalProtocolError(f"this module has no control {', '.join(unknown)}")
-        reply = self._request(ControlGet(0, tuple(ControlId(known[name].id) for name in names)))
+        asked = ControlGet(0, tuple(ControlId(known[name].id) for name in names))
+        reply = self._request(asked, driver)
         found = reply.values if isinstance(reply, ControlValues) else ()
         by_id = {item.id: decode_value(item.type, item.value) for item in found}
         return {name: by_id[known[name].id] for name in names if known[name].id in by_id}
@@ -287,15 +295,15 @@ class Camera(Series):
     ) -> ImageLayout:
         driver, descriptor = self._ready()
         attached = self._inbox.attached
-        lane = self._result(driver.call(lambda host, now: host.connection.image_offer))
+        lane = self._look(driver, lambda host: host.connection.image_offer)
         cfa_of(descriptor)
         chosen = mode_named(descriptor, mode) if mode is not None else suitable_mode(descriptor, lane)
         bits = _bits(format) if format is not None else chosen.default_bits
         x, y, width, height = _checked(region) if region is not None else (0, 0, 0, 0)
-        self._result(driver.request(StreamConfigure(0, CHANNEL, chosen.id, bits, x, y, width, height)))
+        self._request(StreamConfigure(0, CHANNEL, chosen.id, bits, x, y, width, height), driver)
         self._configured = (mode, format, region)
         self._configured_for = attached
-        return self._result(driver.call(lambda host, now: host.streams.layout_of(CHANNEL)))
+        return self._look(driver, lambda host: host.streams.layout_of(CHANNEL))
 
     def capture(self, timeout: float | None = None, *, after: int | None = None) -> Shot:
         """Take one picture, within `timeout` seconds as `images` counts them.
@@ -344,7 +352,7 @@ class Camera(Series):
             driver = self._configured_driver()
             if self._auto.exposes:
                 driver = self._settle(driver)
-            waiting_max, seconds = self._result(driver.call(lambda host, now: _budget(host)))
+            waiting_max, seconds = self._look(driver, _budget)
             self._inbox.keep_shots(waiting_max)
             taken = 0
             while count is None or taken < count:
@@ -380,12 +388,12 @@ class Camera(Series):
         if not auto.exposes or None in (metadata["ExposureTime"], metadata["AnalogueGain"]):
             return AeState.IDLE
         driver, _ = self._ready()
-        limits = self._result(driver.call(lambda host, now: _limits(host)))
+        limits = self._look(driver, _limits)
         taken = Exposure(metadata["ExposureTime"], metadata["AnalogueGain"])
         wanted, state = next_exposure(metered(shot, auto.AeMeteringMode), taken, limits, auto)
         if wanted != taken:
             values = as_controls(wanted, auto)
-            self._result(driver.ask(lambda host, now: host.set_controls(values, now)))
+            self._ask(driver, lambda host, now: host.set_controls(values, now))
         return state
 
     def _begin(self) -> None:
@@ -410,12 +418,12 @@ class Camera(Series):
         self._inbox.drop_shots()
         self._running_for = self._inbox.attached
         # On this thread, which has the time; the one that receives has not.
-        streams = self._result(driver.call(lambda host, now: host.streams))
+        streams = self._look(driver, lambda host: host.streams)
         if streams.active:
             # The run before was given up with gaps, and the module is still at it.
             self._stop(driver)
         streams.pictures.prepare(streams.layout_of(CHANNEL).pixels)
-        self._result(driver.request(StreamStart(0, CHANNEL, images)))
+        self._request(StreamStart(0, CHANNEL, images), driver)
         taken = 0
         try:
             while not images or taken < images:
@@ -431,7 +439,7 @@ class Camera(Series):
     def _stop(self, driver: Driver) -> None:
         """End a stream that was not taken to its end; on a lost link there is nothing to end."""
         try:
-            self._result(driver.request(StreamStop(0, CHANNEL)))
+            self._request(StreamStop(0, CHANNEL), driver)
             self._running_for = 0
         except LaserLinkError:
             return

@@ -35,7 +35,7 @@ from laserlink.protocol.states import (
     Seating,
     TemperatureLevel,
 )
-from laserlink.protocol.timers import DETACH_DEBOUNCE_NS
+from laserlink.protocol.timers import DETACH_DEBOUNCE_NS, soonest
 
 
 @dataclass(frozen=True)
@@ -149,13 +149,12 @@ class Host(Actions):
 
     def next_deadline(self, now: int) -> int | None:
         """When `on_deadline` wants to be called; None: not before something happens."""
-        due = [
+        return soonest(
             self.timers.next(),
             self.connection.next_deadline(),
             self.requests.next_deadline(),
             self.streams.next_deadline(),
-        ]
-        return min((at for at in due if at is not None), default=None)
+        )
 
     def on_deadline(self, now: int) -> None:
         """Time has passed."""
@@ -178,10 +177,10 @@ class Host(Actions):
         """
         self.now = now
         row = catalogue.BY_MESSAGE[type(message)]
-        if row.feature not in self.connection.features:
+        if row.feature and row.feature not in self.connection.features:
             raise LocalProtocolError(f"the module does not take {type(message).__name__}")
-        known = self.state.value in ModuleState._value2member_map_
-        if not known or ModuleState(self.state) not in row.states:
+        # The module's states have the numbers of the host's; what it has none for is in no row.
+        if self.state not in row.states:
             raise LocalProtocolError(f"{type(message).__name__} in state {self.state.name.lower()}")
         return self.submit(message)
 
@@ -366,6 +365,8 @@ class Host(Actions):
 
     def _follow(self, request: Request, reply: Record) -> None:
         """What an answer means for the host's own parts, and for its state."""
+        if isinstance(request, ASIDE):
+            return
         match request, reply:
             case diagnostics.TrainResult(), link.Error():
                 self._step(Input.TRAINING_FAILED, reply)
@@ -437,6 +438,9 @@ class Host(Actions):
             self.submit(control.ControlSet(values=values))
         self.tell(Attached(self.descriptor, bool(replay)))
 
+
+# Requests that only whoever asked cares for.
+ASIDE = (control.ControlGet, diagnostics.Echo, link.CountersRead, bulk.FileRead)
 
 # Requests that the host makes by itself on the way to ready; a refusal of one ends the attach.
 ATTACH_REQUESTS = (

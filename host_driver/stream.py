@@ -383,9 +383,10 @@ class HostStreams:
         if self.paused:
             return None
         due = [item.check_ns for stream in self._streams.values() for item in stream.open.values()]
-        if self._resends:
-            due += [stream.probe_ns for stream in self._streams.values() if stream.unseen]
-        return min(due, default=None)
+        unseen = [stream.probe_ns for stream in self._streams.values() if stream.unseen]
+        if unseen and self._resends:
+            due += unseen
+        return min(due) if due else None
 
     def _close(self, stream: HostStream, assembly: Assembly, now: int) -> None:
         """Hand an image over, and grant the next one."""

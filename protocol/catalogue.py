@@ -5,7 +5,7 @@ states are those of the receiver: the module's for what the host sends, the host
 """
 
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 from laserlink.protocol.limits import STREAM_CHANNEL_MAX, STREAM_CHANNEL_MIN
@@ -44,6 +44,7 @@ class Channel(Enum):
 
 
 MessageClass = type[Record]
+ROLES: tuple[MessageClass, ...] = (Request, Reply, Event)  # without any: a datagram
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,14 @@ class Row:
     states: Set[IntEnum]
     feature: link.Features = link.Features.NONE
 
-    @property
-    def role(self) -> str:
-        """request, reply, event or datagram."""
-        for base in (Request, Reply, Event):
-            if issubclass(self.message, base):
-                return base.__name__.lower()
-        return "datagram"
+    # What follows from these, worked out once: every frame asks.
+    role: str = field(init=False)
+    channels: frozenset[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        roles = (base.__name__.lower() for base in ROLES if issubclass(self.message, base))
+        object.__setattr__(self, "role", next(roles, "datagram"))
+        object.__setattr__(self, "channels", self.channel.value)
 
 
 RESEND, UPDATES, FILES = link.Features.RESEND, link.Features.UPDATE, link.Features.FILES

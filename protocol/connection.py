@@ -24,8 +24,16 @@ from laserlink.protocol.errors import (
     WrongDirection,
     WrongLane,
 )
-from laserlink.protocol.frame import CHANNEL_MAX, LEGAL_FLAGS, OVERHEAD_BYTES, VERSION_MAJOR, Flags, Frame
-from laserlink.protocol.framer import BadFrame, BadReason, Framer, damaged_frames
+from laserlink.protocol.frame import (
+    CHANNEL_MAX,
+    LEGAL_FLAGS,
+    OVERHEAD_BYTES,
+    VERSION_MAJOR,
+    Flags,
+    Frame,
+    wire_of,
+)
+from laserlink.protocol.framer import BadFrame, BadReason, Framer, damaged_frames, frame_at
 from laserlink.protocol.limits import (
     ERROR_TEXT_BYTES_MAX,
     ERRORS_PER_SECOND,
@@ -81,7 +89,15 @@ class Counters:
     offences: Counter[str] = field(default_factory=Counter)
 
 
-_PRIORITY = {Channel.CONTROL: 0, Channel.EVENTS: 1, Channel.STREAM: 2, Channel.BULK: 3}
+# Looked up for every frame: an attribute of an enumeration is a call.
+SIDEBAND, OPTICAL, IMAGE = LaneKind.SIDEBAND, LaneKind.OPTICAL, Carrier.IMAGE
+# As a number: inverting flags forgets the bits that have no name.
+_RESERVED_FLAGS = ~int(LEGAL_FLAGS)
+_FLAGS = {
+    role: int(Flags.ACK_REQUESTED) * (role == "event") for role in ("request", "reply", "event", "datagram")
+}
+# Control before events, events before images, images before bulk: as the channels are declared.
+_PRIORITY = {row.type: tuple(Channel).index(row.channel) for row in catalogue.ROWS}
 State = Callable[[], IntEnum]
 TakeImages = Callable[[memoryview], int]
 
@@ -98,7 +114,7 @@ def row_of(frame: Frame) -> Row:
     """
     if frame.version_major != VERSION_MAJOR:
         raise UnsupportedVersion(f"version {frame.version_major} is not spoken here", frame.version)
-    if frame.flags & ~int(LEGAL_FLAGS):  # as a number: inverting flags forgets the bits that have no name
+    if frame.flags & _RESERVED_FLAGS:
         raise ReservedBitSet(f"flags {frame.flags:#04x} are reserved", frame.flags)
     if frame.channel > CHANNEL_MAX:
         raise ReservedBitSet(f"channel {frame.channel:#04x} has reserved bits", frame.channel)
@@ -120,8 +136,10 @@ class Connection:
         if LaneKind.SIDEBAND not in {offer.kind for offer in lanes}:
             raise LocalProtocolError("a link needs a sideband (or plain serial) lane")
         self.role = role
+        self._sends: Direction = role.value
         self.lanes = {offer.kind: offer for offer in lanes}
-        self._shared_lanes = frozenset(self.lanes)
+        self._share(frozenset(self.lanes))
+        self._extended: dict[tuple[int, LaneKind, int], tuple[LaneOffer, int]] = {}
         self.untaken = 0
         self.damaged_type: int | None = None
         self.damaged: deque[Frame] = deque(maxlen=DAMAGED_FRAMES_MAX)
@@ -137,15 +155,15 @@ class Connection:
         self._first_sequence = 0
         self._errors_at: deque[int] = deque(maxlen=ERRORS_PER_SECOND)
         self._queues: dict[LaneKind, tuple[deque[bytes], ...]] = {
-            kind: tuple(deque() for _ in _PRIORITY) for kind in self.lanes
+            kind: tuple(deque() for _ in Channel) for kind in self.lanes
         }
 
     # --- the session ---
 
-    @property
-    def image_lane(self) -> LaneKind:
-        """The lane that carries images."""
-        return LaneKind.OPTICAL if LaneKind.OPTICAL in self._shared_lanes else LaneKind.SIDEBAND
+    def _share(self, kinds: frozenset[LaneKind]) -> None:
+        """Use these lanes; `image_lane` is the one that carries images."""
+        self._shared_lanes = kinds
+        self.image_lane = OPTICAL if OPTICAL in kinds else SIDEBAND
 
     @property
     def image_offer(self) -> LaneOffer:
@@ -168,7 +186,8 @@ class Connection:
         self.session = 0
         self.features = Features.NONE
         self.out_bytes_max = self.in_bytes_max = FRAME_BYTES_MIN_OFFER
-        self._shared_lanes = frozenset(self.lanes)
+        self._share(frozenset(self.lanes))
+        self._extended.clear()
         self._next_sequence.clear()
         for queues in self._queues.values():
             for queue in queues:
@@ -176,7 +195,7 @@ class Connection:
 
     def use_lanes(self, kinds: set[LaneKind]) -> None:
         """Use only the lanes that both ends have, until the session ends."""
-        self._shared_lanes = frozenset(kinds & set(self.lanes))
+        self._share(frozenset(kinds & set(self.lanes)))
 
     def reset_lanes(self) -> None:
         """Forget bytes that were received and not decided: the wires were cut."""
@@ -189,8 +208,13 @@ class Connection:
         """A timer plus four line times of the lane's largest frame plus the lane's declared latency."""
         offer = self.lanes[lane]
         size = frame_bytes or max(self.out_bytes_max, self.in_bytes_max)
+        known = self._extended.get((timer_ns, lane, size))
+        if known is not None and known[0] is offer:
+            return known[1]
         line = line_time_ns(size, offer.rate_bps, BITS_PER_BYTE[offer.coding])
-        return timer_ns + LINE_TIMES_ADDED * line + offer.latency_us * NS_PER_US
+        extended = timer_ns + LINE_TIMES_ADDED * line + offer.latency_us * NS_PER_US
+        self._extended[timer_ns, lane, size] = offer, extended
+        return extended
 
     def next_deadline(self) -> int | None:
         return self._gaps.next()
@@ -201,7 +225,8 @@ class Connection:
             framer = self._framers[lane]
             framer.abandon()
             while (item := framer.next_item()) is not None:
-                yield from self._judge(lane, item, now, state)
+                if (received := self._judge(lane, item, now, state)) is not None:
+                    yield received
 
     # --- receiving ---
 
@@ -228,8 +253,16 @@ class Connection:
         framer = self._framers[lane]
         position = 0
         while True:
-            if take_images and framer.idle:
-                position += take_images(view[position:])
+            if framer.idle:
+                if take_images is not None:
+                    position += take_images(view[position:])
+                if (frame := frame_at(view, position)) is not None:
+                    position += frame.wire_bytes
+                    if (received := self._judge(lane, frame, now, state)) is not None:
+                        yield received
+                    continue
+                if position == len(view):
+                    break
             piece = view[position : position + FRAME_BYTES_MAX]
             framer.feed(piece)
             position += len(piece)
@@ -238,7 +271,8 @@ class Connection:
                 if position == len(view):
                     break
                 continue
-            yield from self._judge(lane, item, now, state)
+            if (received := self._judge(lane, item, now, state)) is not None:
+                yield received
             position -= framer.take_back(position)
         if more:
             position -= framer.take_back(position)
@@ -256,21 +290,21 @@ class Connection:
         else:
             self._gaps.cancel(lane)
 
-    def _judge(self, lane: LaneKind, item: Frame | BadFrame, now: int, state: State) -> Iterator[Received]:
+    def _judge(self, lane: LaneKind, item: Frame | BadFrame, now: int, state: State) -> Received | None:
         if isinstance(item, BadFrame):
             self.counters.bad[item.reason] += 1
             self._look_into(item)
-            return
+            return None
         if not self._is_ours(item):
             self.counters.frames_stale += 1
-            return
+            return None
         try:
             received = self._check(lane, item, state())
         except RemoteProtocolError as error:
             self.offend(item, error, now, _request_id(item))
-            return
+            return None
         self.counters.frames_received += 1
-        yield received
+        return received
 
     def _look_into(self, bad: BadFrame) -> None:
         """Keep frames of the wanted type whose header holds: training counts their wrong bits."""
@@ -291,11 +325,11 @@ class Connection:
 
     def _check(self, lane: LaneKind, frame: Frame, state: IntEnum) -> Received:
         row = row_of(frame)
-        if row.direction.name != "BOTH" and row.direction is self.role.value:
+        if row.direction is self._sends:
             raise WrongDirection(f"{row.message.__name__} goes {row.direction.value}", frame.type)
-        if frame.channel not in row.channel.value:
+        if frame.channel not in row.channels:
             raise WrongChannel(f"{row.message.__name__} on channel {frame.channel}", frame.channel)
-        expected = self.image_lane if row.carrier is Carrier.IMAGE else LaneKind.SIDEBAND
+        expected = self.image_lane if row.carrier is IMAGE else SIDEBAND
         if lane is not expected:
             raise WrongLane(f"{row.message.__name__} on the {lane.name.lower()} lane", lane)
         bytes_max = FRAME_BYTES_MIN_OFFER if frame.type in UNNEGOTIATED else self.in_bytes_max
@@ -303,7 +337,7 @@ class Connection:
             raise FrameTooLong(f"{frame.wire_bytes} bytes, {bytes_max} are allowed", frame.wire_bytes)
         if state not in row.states and row.role != "request":
             raise IllegalInState(f"{row.message.__name__} in state {state.name.lower()}", state)
-        if row.feature not in self.features:
+        if row.feature and row.feature not in self.features:
             raise UnknownType(f"{row.message.__name__} was not negotiated", frame.type)
         return Received(lane, frame, row.message.decode(frame.payload), row)
 
@@ -356,22 +390,26 @@ class Connection:
         sequence: int | None = None,
     ) -> Frame:
         """A new frame around a message, judged by the same table as what is received."""
+        return Frame(*self._fields(message, channel, session, sequence))
+
+    def _fields(
+        self, message: Record, channel: int | None, session: int | None, sequence: int | None = None
+    ) -> tuple[int, int, int, int, bytes, int]:
+        """Type, channel, session, sequence, payload and flags of a new frame."""
         row = catalogue.BY_MESSAGE[type(message)]
-        channel = min(row.channel.value) if channel is None else channel
-        if channel not in row.channel.value:
+        channel = min(row.channels) if channel is None else channel
+        if channel not in row.channels:
             raise LocalProtocolError(f"{row.message.__name__} does not go on channel {channel}")
-        sequence = self.reserve(channel, 1) if sequence is None else sequence
-        flags = Flags.ACK_REQUESTED if row.channel is Channel.EVENTS else Flags.NONE
         payload = bytes(message)
         if len(payload) + OVERHEAD_BYTES > self.out_bytes_max:
             raise LocalProtocolError(f"{row.message.__name__} of {len(payload)} bytes is over max_frame")
+        sequence = self.reserve(channel, 1) if sequence is None else sequence
         session = self.session if session is None else session
-        return Frame(row.type, channel, session, sequence, payload, flags)
+        return row.type, channel, session, sequence, payload, _FLAGS[row.role]
 
     def send(self, message: Record, channel: int | None = None, *, session: int | None = None) -> bytes:
         """Frame a message and queue it on its lane; its exact bytes, for a resend."""
-        frame = self.frame(message, channel, session=session)
-        wire = bytes(frame)
+        wire = wire_of(*self._fields(message, channel, session))
         if self._queue(catalogue.BY_MESSAGE[type(message)], wire):
             self.counters.frames_sent += 1
         return wire
@@ -382,12 +420,12 @@ class Connection:
             self.counters.frames_resent += 1
 
     def _queue(self, row: Row, wire: bytes) -> bool:
-        lane = self.image_lane if row.carrier is Carrier.IMAGE else LaneKind.SIDEBAND
+        lane = self.image_lane if row.carrier is IMAGE else SIDEBAND
         queues = self._queues[lane]
         if sum(map(len, queues)) >= QUEUE_FRAMES_MAX:
             self.counters.frames_unsent += 1
             return False
-        queues[_PRIORITY[row.channel]].append(wire)
+        queues[_PRIORITY[row.type]].append(wire)
         return True
 
     def next_frame(self, lane: LaneKind) -> bytes:

@@ -6,7 +6,7 @@ when they want to be asked again; the session (`connection.py`) frames and sends
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
@@ -78,7 +78,7 @@ class RequestClient:
         if len(self._queue) >= REQUESTS_QUEUED:
             raise LocalProtocolError(f"{REQUESTS_QUEUED} requests are waiting already")
         self._last_id = (self._last_id + 1) % REQUEST_IDS or 1
-        request = replace(request, request_id=self._last_id)
+        request = request.numbered(self._last_id)
         self._queue.append(request)
         self.pump(now, timeout_ns)
         return request

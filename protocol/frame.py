@@ -73,26 +73,9 @@ class Frame:
         Raises:
             ValueError: the payload is longer than 4072 bytes, or a field does not fit.
         """
-        if len(self.payload) > PAYLOAD_BYTES_MAX:
-            raise ValueError(
-                f"a payload of {len(self.payload)} bytes does not fit a frame ({PAYLOAD_BYTES_MAX})"
-            )
-        try:
-            header = _CHECKED.pack(
-                SYNC,
-                self.version,
-                self.type,
-                self.channel,
-                self.flags,
-                len(self.payload),
-                self.session,
-                self.sequence,
-            )
-        except struct.error as error:
-            raise ValueError(f"a header field does not fit: {error}") from None
-        header_check = crc32(header)
-        frame_check = crc32(self.payload, header_check)
-        return b"".join((header, _CHECK.pack(header_check), self.payload, _CHECK.pack(frame_check)))
+        return wire_of(
+            self.type, self.channel, self.session, self.sequence, self.payload, self.flags, self.version
+        )
 
     @property
     def version_major(self) -> int:
@@ -101,6 +84,26 @@ class Frame:
     @property
     def wire_bytes(self) -> int:
         return OVERHEAD_BYTES + len(self.payload)
+
+
+def wire_of(
+    type: int,
+    channel: int,
+    session: int,
+    sequence: int,
+    payload: bytes,
+    flags: int = 0,
+    version: int = VERSION,
+) -> bytes:
+    """The bytes of a frame of these fields. Raises ValueError as `bytes(Frame(...))` does."""
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        raise ValueError(f"a payload of {len(payload)} bytes does not fit a frame ({PAYLOAD_BYTES_MAX})")
+    try:
+        header = _CHECKED.pack(SYNC, version, type, channel, flags, len(payload), session, sequence)
+    except struct.error as error:
+        raise ValueError(f"a header field does not fit: {error}") from None
+    header_check = crc32(header)
+    return b"".join((header, _CHECK.pack(header_check), payload, _CHECK.pack(crc32(payload, header_check))))
 
 
 def sequence_is_newer(a: int, b: int, bits: int = 32) -> bool:

@@ -184,6 +184,23 @@ class Framer:
         return bad
 
 
+def frame_at(data: memoryview, start: int) -> Frame | None:
+    """The whole good frame that begins at `start`, where a framer that is idle would find it; else None."""
+    if len(data) - start < HEADER_BYTES + CHECK_BYTES:
+        return None
+    fields = _HEADER.unpack_from(data, start)
+    sync, version, kind, channel, flags, length, session, sequence, header_check = fields
+    end = start + HEADER_BYTES + length
+    if sync != SYNC or length > PAYLOAD_BYTES_MAX or end + CHECK_BYTES > len(data):
+        return None
+    if crc32(data[start : start + CHECKED_HEADER_BYTES]) != header_check:
+        return None
+    payload = bytes(data[start + HEADER_BYTES : end])
+    if crc32(payload, header_check) != _CHECK.unpack_from(data, end)[0]:
+        return None
+    return Frame(kind, channel, session, sequence, payload, flags, version)
+
+
 def damaged_frames(raw: bytes) -> Iterator[Frame]:
     """The frames of a bad run whose header holds, not their payload: for counting bit errors only."""
     position = 0

@@ -33,8 +33,12 @@ def _runs(byte_count: int) -> tuple[int, ...]:
     return tuple(runs)
 
 
+@lru_cache(maxsize=16)
 def _run(sequence: int, byte_count: int) -> int:
-    """The pattern as an integer: it is linear in the register, so it is the sum of its bits' own runs."""
+    """The pattern as an integer: it is linear in the register, so it is the sum of its bits' own runs.
+
+    Who simulates both ends asks twice.
+    """
     register = sequence % (1 << REGISTER_BITS) or (1 << REGISTER_BITS) - 1
     size = RUN_BYTES_MIN
     while size < byte_count:

@@ -88,6 +88,15 @@ def line_time_ns(frame_bytes: int, rate_bps: int, bits_per_byte: int) -> int:
     return -(-frame_bytes * bits_per_byte * NS_PER_S // rate_bps) if rate_bps else 0
 
 
+def soonest(*moments: int | None) -> int | None:
+    """The first of the moments that there are; None without any."""
+    first = None
+    for at in moments:
+        if at is not None and (first is None or at < first):
+            first = at
+    return first
+
+
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -112,12 +121,12 @@ class Deadlines(Generic[Key]):
 
     def next(self) -> int | None:
         """The earliest deadline, or None when there is none."""
-        return min(self._due.values(), default=None)
+        return min(self._due.values()) if self._due else None
 
     def pop_due(self, now: int) -> Key | None:
         """Take the earliest deadline that is not after `now`, or None."""
-        name = min(self._due, key=lambda key: self._due[key], default=None)
-        if name is None or self._due[name] > now:
+        if not self._due or min(self._due.values()) > now:
             return None
+        name = min(self._due, key=self._due.__getitem__)
         del self._due[name]
         return name

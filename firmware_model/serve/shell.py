@@ -22,7 +22,7 @@ from laserlink.firmware_model.stream import ExposureWanted, ImageReady
 from laserlink.firmware_model.thermal import Heat
 from laserlink.protocol.limits import FRAME_BYTES_MAX
 from laserlink.protocol.states import BITS_PER_BYTE, LaneKind, ModuleState
-from laserlink.protocol.timers import NS_PER_S
+from laserlink.protocol.timers import NS_PER_S, soonest
 
 # Without a contact there is nothing to wait on but time.
 CONTACT_POLL_SECONDS = 0.01
@@ -31,6 +31,7 @@ IDLE_SECONDS = 0.05
 RING_BURST_BYTES = 1 << 18
 # A paced line may save up this much unused time.
 PACE_SLACK_NS = 2_000_000
+NOTHING = memoryview(b"")
 
 
 class ModulePort(Protocol):
@@ -125,7 +126,7 @@ class Shell:
         self._ring_name = ring_name
         self._ring_bytes = ring_bytes
         self._ring: RingProducer | None = None
-        self._ring_shared = False
+        self._ring_shared = self._ring_full = False
         self._heat = Heat(module.profile.thermal, module.profile.power.rail_mv, time.monotonic_ns())
         self._inputs: queue.SimpleQueue[ModuleInput] = queue.SimpleQueue()
         self.sensor = SensorThread(sensor, self._exposed, self._failed, sha256=sha256)
@@ -133,6 +134,7 @@ class Shell:
         self._images = memoryview(bytearray(FRAME_BYTES_MAX))
         self._staged = self._images[:0]
         self._contact = False
+        self._readable = True
         self._off = self._off_wanted = False
         self._stopping = False
         self._make_ring()
@@ -198,27 +200,41 @@ class Shell:
         self._wake_write.close()
 
     def _turn(self) -> None:
-        """Once around: what happened, what arrived, what is due, what is to be sent; then wait."""
-        self._follow_contact()
+        """Once around: what arrived, what happened, what is due, what is to be sent; then wait."""
+        # Who speaks is there: the port need not be asked.
+        if not self._answer() or self._off != self._off_wanted:
+            self._follow_contact()
         if self.port.gone:
             return
         self._warm()
         while not self._inputs.empty():
             self.module.on_input(self._inputs.get(), time.monotonic_ns())
-        data = self.port.read() if self._contact else b""
-        if data:
-            self.module.receive_data(LaneKind.SIDEBAND, data, time.monotonic_ns())
         now = time.monotonic_ns()
         due = self.module.next_deadline(now)
         if due is not None and due <= now:
             self.module.on_deadline(now)
+            due = self.module.next_deadline(now)
         self._serve_events()
         try:
-            busy = self._write_port() | self._write_ring() | bool(data)
+            busy = self._write_port() | self._write_ring()
             if not busy:
-                self._wait()
+                self._wait(due)
         except RingError:
             self._hang_up()
+
+    def _answer(self) -> bool:
+        """Take what has arrived, if anything has.
+
+        An answer goes before all else that there is to do: a host waits for it.
+        """
+        data = self.port.read() if self._contact and self._readable else b""
+        self._readable = True
+        if data:
+            self.module.receive_data(LaneKind.SIDEBAND, data, time.monotonic_ns())
+            if not self._unwritten:
+                self._unwritten = memoryview(self.module.data_to_send(LaneKind.SIDEBAND, time.monotonic_ns()))
+                self._write_some(time.monotonic_ns())
+        return bool(data)
 
     def _warm(self) -> None:
         """What the module draws warms it, and without power it cools."""
@@ -282,23 +298,30 @@ class Shell:
             now = time.monotonic_ns()
             if not self._unwritten:
                 self._unwritten = self._next_bytes(now)
-            allowed = min(len(self._unwritten), self._pace.allowed(now))
-            if not allowed:
-                break
-            count = self.port.write(self._unwritten[:allowed])
-            self._pace.spent(count)
-            self._unwritten = self._unwritten[count:]
+                if not self._unwritten:
+                    break
+            count = self._write_some(now)
             sent += count
-            if count < allowed:
+            if not count:
                 break
         return sent > 0
+
+    def _write_some(self, now: int) -> int:
+        """Send what the line takes of the bytes at hand; how many went."""
+        allowed = min(len(self._unwritten), self._pace.allowed(now))
+        if not allowed:
+            return 0
+        count = self.port.write(self._unwritten[:allowed])
+        self._pace.spent(count)
+        self._unwritten = self._unwritten[count:]
+        return count
 
     def _next_bytes(self, now: int) -> memoryview:
         frame = self.module.data_to_send(LaneKind.SIDEBAND, now)
         if frame:
             return memoryview(frame)
         count = self.module.images_to_send(LaneKind.SIDEBAND, self._images, now)
-        return memoryview(bytes(self._images[:count]))
+        return memoryview(bytes(self._images[:count])) if count else NOTHING
 
     # --- the ring ---
 
@@ -341,7 +364,9 @@ class Shell:
         if not self._staged and ring.moves_images:
             run = self.module.chunks_to_send(LaneKind.OPTICAL, now)
             if run is not None:
-                return self._send_run(ring, run)
+                self._ring_full = not self._send_run(ring, run)
+                return not self._ring_full
+        self._ring_full = False
         space = ring.space()[:RING_BURST_BYTES]
         if len(space) >= FRAME_BYTES_MAX and not self._staged:
             count = self.module.images_to_send(LaneKind.OPTICAL, space, now)
@@ -350,6 +375,7 @@ class Shell:
                 self._staged = self._images[: self.module.images_to_send(LaneKind.OPTICAL, self._images, now)]
             # A frame goes whole or not at all: a reader that waits for its end would think that it was cut.
             fits = ring.free_bytes >= len(self._staged)
+            self._ring_full = not fits
             count = min(len(space), len(self._staged)) * fits
             space[:count] = self._staged[:count]
             self._staged = self._staged[count:]
@@ -375,22 +401,25 @@ class Shell:
 
     # --- waiting ---
 
-    def _wait(self) -> None:
+    def _wait(self, module_due: int | None) -> None:
         """Sleep until a byte, room on the line or in the ring, an input, or the next deadline."""
         if not self._contact:
-            select.select([self._wake_read.fileno()], [], [], CONTACT_POLL_SECONDS)
-            self._drain()
+            self._drain(select.select([self._wake_read.fileno()], [], [], CONTACT_POLL_SECONDS)[0])
             return
         now = time.monotonic_ns()
-        due = [at for at in (self.module.next_deadline(now), self._pace_due()) if at is not None]
-        seconds = max(0.0, min([(at - now) / NS_PER_S for at in due] + [IDLE_SECONDS]))
-        readable = [self._wake_read.fileno(), self.port.fileno()]
+        due = soonest(module_due, self._pace_due())
+        seconds = IDLE_SECONDS if due is None else max(0.0, min((due - now) / NS_PER_S, IDLE_SECONDS))
+        port = self.port.fileno()
+        readable = [self._wake_read.fileno(), port]
         ring = self._ring
-        if ring is not None and ring.arm(FRAME_BYTES_MAX):
+        if ring is not None and self._ring_full:
+            if not ring.arm(FRAME_BYTES_MAX):
+                return
             readable.append(ring.fileno())
         blocked = bool(self._unwritten) and self._pace.allowed(now) > 0
-        select.select(readable, [self.port.fileno()] if blocked else [], [], seconds)
-        self._drain()
+        ready = select.select(readable, [port] if blocked else [], [], seconds)[0]
+        self._readable = port in ready
+        self._drain(ready)
         if ring is not None:
             ring.clear()
 
@@ -399,6 +428,6 @@ class Shell:
             self._pace.next_ns() if self._unwritten and not self._pace.allowed(time.monotonic_ns()) else None
         )
 
-    def _drain(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+    def _drain(self, ready: list[int]) -> None:
+        if self._wake_read.fileno() in ready:
             self._wake_read.recv(4096)

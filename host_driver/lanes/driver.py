@@ -1,17 +1,17 @@
 """One thread that runs the host's machine over open lanes: bytes, time and inputs in, events out.
 
-Everything that touches the machine happens on this thread; others hand it work with `call` and get futures.
-The user may be idle for hours: the thread keeps the link alive.
+One thread at a time touches the machine. That is this one, to which others hand work with `call` and get
+futures; or one that waits for a reply in `exchange`, for as long as it waits. The user may be idle for
+hours: the thread keeps the link alive.
 """
 
 import contextlib
 import queue
-import select
-import socket
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,18 +20,19 @@ from laserlink.host_driver.actions import Answered, Unanswered
 from laserlink.host_driver.lanes.port import PortClosed
 from laserlink.host_driver.lanes.ring import RingLane
 from laserlink.host_driver.lanes.url import Lanes
+from laserlink.host_driver.lanes.watch import Watch
 from laserlink.host_driver.machine import Contact, Host, Light
 from laserlink.protocol.errors import ERROR_OF_CODE, LinkTimeout
 from laserlink.protocol.messages.layout import Record, Request
 from laserlink.protocol.messages.link import Error
 from laserlink.protocol.states import HostState, LaneKind
-from laserlink.protocol.timers import NS_PER_S
+from laserlink.protocol.timers import NS_PER_MS, NS_PER_S
 
 # How much of the ring is worked on before the sideband is looked at again: 0.1 ms of work.
 RING_BYTES = 1 << 18
-IDLE_SECONDS = 0.05
+IDLE_NS = 50 * NS_PER_MS
 # Ports without a descriptor are looked at this often.
-POLL_SECONDS = 0.002
+POLL_NS = 2 * NS_PER_MS
 
 T = TypeVar("T")
 OnEvents = Callable[[list[object], Host], None]
@@ -42,6 +43,35 @@ class Crashed:
     """Event: the thread has ended, for something failed that is none of the link's doing."""
 
     error: Exception
+
+
+class _Answer:
+    """The answer that the thread at hand waits for: what a future would be that nobody else looks at."""
+
+    __slots__ = ("_error", "_reply", "done")
+
+    def __init__(self) -> None:
+        self.done = False
+        self._reply: Any = None
+        self._error: BaseException | None = None
+
+    def set_result(self, reply: Record) -> None:
+        self._reply, self.done = reply, True
+
+    def set_exception(self, error: BaseException | None) -> None:
+        self._error, self.done = error, True
+
+    def cancel(self) -> None:
+        self.set_exception(CancelledError())
+
+    def value(self) -> Record:
+        """The reply. Raises what came in its place."""
+        if self._error is not None:
+            raise self._error
+        if not self.done:
+            raise FutureTimeout
+        reply: Record = self._reply
+        return reply
 
 
 @dataclass(frozen=True)
@@ -55,7 +85,8 @@ class _Work:
 class Driver:
     """Runs `host` over `lanes` until closed.
 
-    `on_events` is called on the thread, with all events of one moment, before the futures that they decide.
+    `on_events` is called with all events of one moment, before the futures that they decide, on the thread
+    that runs the machine: the driver's, or one that waits in `exchange`.
     """
 
     def __init__(self, host: Host, lanes: Lanes, on_events: OnEvents) -> None:
@@ -63,13 +94,21 @@ class Driver:
         self._lanes = lanes
         self._on_events = on_events
         self._work: queue.SimpleQueue[_Work] = queue.SimpleQueue()
-        self._waiting: dict[int, Future[Any]] = {}
+        self._waiting: dict[int, Future[Any] | _Answer] = {}
         self._unwritten = memoryview(b"")
         self._stopping = False
         self._gone = False
-        self._wake_read, self._wake_write = socket.socketpair()
-        self._wake_read.setblocking(False)
-        self._wake_write.setblocking(False)
+        self._ended = False
+        self._error: Exception | None = None
+        self._torn = self._held = False
+        self._leader: int | None = None
+        # Whoever runs the machine has it.
+        self._machine = threading.Lock()
+        # What the machine waits for next, when that is known; and how long the thread sleeps by itself.
+        self._due: int | None = None
+        self._due_known = False
+        self._asleep_until = 0
+        self._watch = Watch(lanes.port.fileno(), lanes.ring.fileno() if lanes.ring is not None else -1)
         self._thread = threading.Thread(target=self._run, name="laserlink-host", daemon=True)
         self._thread.start()
 
@@ -95,68 +134,187 @@ class Driver:
 
     def request(self, message: Request) -> "Future[Record]":
         """Send a request; the future has the reply, or the typed error that the module answered."""
-        return self._submit(lambda host, now: host.request(message, now))
-
-    def _submit(self, ask: Callable[[Host, int], Request]) -> "Future[Record]":
-        answer: Future[Record] = Future()
-
-        def submit() -> None:
-            try:
-                self._waiting[ask(self._host, time.monotonic_ns()).request_id] = answer
-            except BaseException as error:
-                answer.set_exception(error)
-
-        self._put(_Work(submit, answer))
-        return answer
-
-    def _put(self, work: "_Work") -> None:
-        self._work.put(work)
-        self._wake()
-        if not self._thread.is_alive():
-            self._cancel_all()
+        return self.ask(lambda host, now: host.request(message, now))
 
     def ask(self, ask: Callable[[Host, int], Request]) -> "Future[Record]":
         """As `request`, for requests that the host makes itself (`Host.set_controls`)."""
-        return self._submit(ask)
+        answer: Future[Record] = Future()
+        self._put(_Work(lambda: self._begin(ask, answer), answer))
+        return answer
+
+    def _begin(self, ask: Callable[[Host, int], Request], answer: "Future[Record] | _Answer") -> None:
+        try:
+            self._waiting[ask(self._host, time.monotonic_ns()).request_id] = answer
+        except Exception as error:
+            answer.set_exception(error)
+
+    def _put(self, work: "_Work") -> None:
+        self._work.put(work)
+        self._watch.wake()
+        if not self._thread.is_alive():
+            self._cancel_all()
+
+    def look(self, look: Callable[[Host], T], seconds: float) -> T:
+        """What `look(host)` finds, between two steps of the machine; it may change nothing.
+
+        Raises:
+            CancelledError, TimeoutError: the thread has ended, or has no time.
+        """
+        if not self._machine.acquire(blocking=False):
+            return self.call(lambda host, now: look(host)).result(seconds)
+        try:
+            if not self._ended:
+                return look(self._host)
+        finally:
+            self._machine.release()
+        raise CancelledError
+
+    def exchange(self, ask: Callable[[Host, int], Request], seconds: float) -> Record:
+        """Send the request that `ask(host, now)` makes, and wait for its reply.
+
+        When nobody else runs the machine, this thread does it while it waits: handing the question to the
+        other one and the answer back takes longer than both machines take for it. Whoever is interrupted in
+        the middle of a step (Ctrl-C) leaves a machine of which nothing is known: the link ends then.
+
+        Raises:
+            CancelledError, TimeoutError: the thread ends, or no reply came.
+        """
+        answer = _Answer()
+        # From here on an interrupt may come anywhere: whatever it ends, the machine is given back.
+        if self._watch.shares and self._machine.acquire(blocking=False):
+            try:
+                if self._runs:
+                    self._lead(ask, answer, time.monotonic_ns() + int(seconds * NS_PER_S))
+                    return answer.value()
+            finally:
+                try:
+                    self._hand_over()
+                finally:
+                    self._leader = None
+                    self._machine.release()
+        return self.ask(ask).result(seconds)
+
+    @property
+    def _runs(self) -> bool:
+        """Whether there is a link, and nothing is wrong with it that the thread has not seen yet."""
+        return not (self._gone or self._stopping or self._torn or self._error is not None)
+
+    def _lead(self, ask: Callable[[Host, int], Request], answer: _Answer, end: int) -> None:
+        """Run the machine on this thread until the answer is there."""
+        resting = False
+        try:
+            self._held, self._due_known, self._leader = True, False, threading.get_ident()
+            self._watch.hold()
+            self._begin(ask, answer)
+            self._on_lanes(self._write_port)
+            while not answer.done:
+                now = time.monotonic_ns()
+                if self._stopping:
+                    answer.cancel()
+                elif now >= end:
+                    return
+                else:
+                    until = min(end, self._rest_until(now))
+                    resting = True
+                    if until > now:
+                        self._watch.wait((until - now) / NS_PER_S, writable=bool(self._unwritten))
+                        self._clear_ring()
+                    resting = False
+                    self._turn()
+        except BaseException as error:
+            if not resting:
+                self._tear(error)
+            raise
+
+    def _hand_over(self) -> None:
+        """Let the thread watch again; wake it when it sleeps longer than the machine may wait."""
+        self._resume()
+        due, ring = self._due, self._ring
+        sleeps_well = self._due_known and (due is None or due >= self._asleep_until)
+        armed = ring is None or ring.arm()
+        if self._unwritten or not sleeps_well or not armed or not self._work.empty():
+            self._watch.wake()
+
+    def _resume(self) -> None:
+        if self._held:
+            self._watch.resume()
+            self._held = False
+
+    def _tear(self, error: BaseException) -> None:
+        """A step was not ended: what failed in it fails the thread; an interrupted one ends the link."""
+        if isinstance(error, Exception):
+            self._error = error
+        else:
+            self._torn = True
+        self._due_known = False
 
     def close(self) -> None:
-        """Stop the thread and close the lanes. Twice is fine."""
+        """Stop the thread and close the lanes. Twice is fine. RuntimeError from within `on_events`."""
         if self._stopping:
             return
+        if threading.get_ident() in (self._leader, self._thread.ident):
+            raise RuntimeError("who is told of events cannot close the driver that waits for him")
         self._stopping = True
-        self._wake()
+        self._watch.wake()
         self._thread.join()
         self._lanes.close()
-        self._wake_read.close()
-        self._wake_write.close()
+        self._watch.close()
 
     @property
     def gone(self) -> bool:
         """Whether the port was closed by the other side, or the thread has ended."""
         return self._gone
 
-    def _wake(self) -> None:
-        # A full socket is readable already, a closed one has nobody to wake.
-        with contextlib.suppress(OSError):
-            self._wake_write.send(b"!")
-
     # --- the thread ---
 
     def _run(self) -> None:
         try:
-            self._host.on_input(Contact(True), time.monotonic_ns())
+            with self._machine:
+                self._host.on_input(Contact(True), time.monotonic_ns())
             while not self._stopping:
-                self._turn()
-            # Closed first: the module has the debounce's time to see it, before we may be back.
-            self._lanes.port.close()
-            self._leave()
+                rest_ns = self._step()
+                if rest_ns > 0:
+                    self._watch.sleep(rest_ns / NS_PER_S, writable=bool(self._unwritten))
+            with self._machine:
+                # Closed first: the module has the debounce's time to see it, before we may be back.
+                self._close_port()
+                self._leave()
         except Exception as error:
             # Whoever takes events may be what failed.
             with contextlib.suppress(Exception):
                 self._on_events([Crashed(error)], self._host)
         finally:
-            self._gone = True
+            self._gone = self._ended = True
             self._cancel_all()
+
+    def _step(self) -> int:
+        """Once around, on the thread; how many nanoseconds it may sleep."""
+        with self._machine:
+            try:
+                self._watch.drain()
+                self._clear_ring()
+                self._mend()
+                busy = self._turn()
+                now = time.monotonic_ns()
+                self._asleep_until = now if busy else self._rest_until(now)
+                return self._asleep_until - now
+            except Exception as error:
+                self._error = error
+                raise
+
+    def _mend(self) -> None:
+        """What failed on another thread fails here; a machine that it left in pieces begins anew."""
+        if self._error is not None:
+            raise self._error
+        self._resume()
+        if self._torn:
+            self._torn = False
+            if not self._gone:
+                self._lose_port()
+
+    def _close_port(self) -> None:
+        self._watch.forget_port()
+        self._lanes.port.close()
 
     def _leave(self) -> None:
         """Let the machine see the removal through, so that the same one can be attached again."""
@@ -179,19 +337,22 @@ class Driver:
             while True:
                 self._work.get_nowait().future.cancel()
 
-    def _turn(self) -> None:
-        """Once around: take what is there, do what is due, send, tell, wait."""
+    def _turn(self) -> bool:
+        """Once around: take what is there, do what is due, send, tell; whether there may be more."""
         while not self._work.empty():
             self._work.get().run()
-        busy = self._on_lanes(lambda: self._read_port() | (self._read_ring() > 0))
+        busy = self._on_lanes(self._read_lanes)
         now = time.monotonic_ns()
-        due = self._host.next_deadline(now)
-        if due is not None and due <= now:
+        self._due, self._due_known = self._host.next_deadline(now), True
+        if self._due is not None and self._due <= now:
             self._host.on_deadline(now)
+            self._due_known = False
         self._tell()
         self._on_lanes(self._write_port)
-        if not busy:
-            self._wait()
+        return busy
+
+    def _read_lanes(self) -> bool:
+        return self._read_port() | (self._read_ring() > 0)
 
     def _on_lanes(self, work: Callable[[], bool | None]) -> bool:
         """Do something with the lanes, while there are any; whether anything came of it."""
@@ -210,7 +371,7 @@ class Driver:
         with contextlib.suppress(RingError):
             self._drain_ring()
         # Closed at once: a pseudo-terminal's name is free again only then.
-        self._lanes.port.close()
+        self._close_port()
         self._host.on_input(Contact(False), time.monotonic_ns())
 
     def _drain_ring(self) -> None:
@@ -288,26 +449,21 @@ class Driver:
         else:
             future.set_result(event.reply)
 
-    def _wait(self) -> None:
-        """Sleep until a byte, a doorbell, a call, or the next deadline."""
-        readable = [self._wake_read.fileno()]
-        now = time.monotonic_ns()
-        due = self._host.next_deadline(now)
-        seconds = IDLE_SECONDS if due is None else min(max(0.0, (due - now) / NS_PER_S), IDLE_SECONDS)
-        ring = None if self._gone else self._lanes.ring
-        if ring is not None:
-            if not ring.arm():
-                return
-            readable.append(ring.fileno())
-        port = self._lanes.port.fileno()
-        if not self._gone and port >= 0:
-            readable.append(port)
-        elif not self._gone:
-            seconds = min(seconds, POLL_SECONDS)
-        writable = [port] if self._unwritten and port >= 0 and not self._gone else []
-        with contextlib.suppress(OSError, ValueError):
-            select.select(readable, writable, [], seconds)
-        with contextlib.suppress(BlockingIOError):
-            self._wake_read.recv(4096)
-        if ring is not None:
+    @property
+    def _ring(self) -> RingLane | None:
+        return None if self._gone else self._lanes.ring
+
+    def _rest_until(self, now: int) -> int:
+        """When the machine or the port must be looked at again, whatever comes."""
+        ring = self._ring
+        if ring is not None and not ring.arm():
+            return now
+        if not self._due_known:
+            self._due, self._due_known = self._host.next_deadline(now), True
+        polled = not self._gone and self._lanes.port.fileno() < 0
+        end = now + (POLL_NS if polled else IDLE_NS)
+        return end if self._due is None else max(now, min(end, self._due))
+
+    def _clear_ring(self) -> None:
+        if (ring := self._ring) is not None:
             ring.clear()

@@ -61,7 +61,8 @@ class Received:
 class Inbox:
     """The state of a link as of now. All methods may be called from any thread; `take` is the driver's.
 
-    `on_event` is called on the driver's thread, for every event.
+    `on_event` is called for every event on the thread that runs the machine: the driver's, or one that waits
+    for a reply.
     """
 
     def __init__(self, on_event: Callable[[object], None] | None = None) -> None:
@@ -126,7 +127,10 @@ class Inbox:
         """Keep all that was told in one moment at once: a cut image and its cause belong together."""
         with self.changed:
             # Images first: what ends a session may be told before what is left of its images.
-            for event in sorted(events, key=lambda event: not isinstance(event, ImageDone)):
+            kept = events
+            if len(events) > 1:
+                kept = sorted(events, key=lambda event: not isinstance(event, ImageDone))
+            for event in kept:
                 self._keep(event, host)
             self.changed.notify_all()
         if self._on_event is not None:

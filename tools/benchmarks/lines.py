@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import tty
 from collections.abc import Callable
 from importlib import import_module
 from statistics import median, quantiles
@@ -16,20 +15,29 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from laserlink.cext.ring import Ring, RingConsumer, RingError
+from laserlink.cext.ring import Ring, RingConsumer, RingError, RingProducer
 from laserlink.host_driver.camera import Camera
 from laserlink.protocol import _accel
+from laserlink.protocol.frame import OVERHEAD_BYTES
 from laserlink.protocol.image_layout import ImageLayout
-from laserlink.protocol.image_path import empty_picture
+from laserlink.protocol.image_path import FRAME_OVERHEAD_BYTES, empty_picture
 from laserlink.protocol.limits import PAYLOAD_BYTES_MAX
+from laserlink.protocol.messages.control import ControlGet, ControlId, ControlValue, ControlValues
 from laserlink.tools.benchmarks.figure import Figure, Goal
 from laserlink.tools.benchmarks.link import FULL_CHANNEL, Receiver
 from laserlink.tools.benchmarks.module_side import FULL, ModuleOptions, ModuleProcess
 
+if sys.platform != "win32":
+    import tty
+
 TRIPS = 300
-# A control request and its reply, as they are on the wire.
-REQUEST_BYTES, REPLY_BYTES = 28, 39
+# A control's question and its answer, as they are on the wire.
+REQUEST_BYTES = OVERHEAD_BYTES + len(bytes(ControlGet(0, (ControlId(),))))
+REPLY_BYTES = OVERHEAD_BYTES + len(bytes(ControlValues(0, 0, (ControlValue(),))))
+# As users open a port: with a timeout.
+PEER_TIMEOUT_SECONDS = 5.0
 LINE_LAYOUT = ImageLayout(11648, 2, 12, 4096)  # the smallest image that holds a line: two of them
 LINES = 500
 PAUSE_SECONDS = 0.002
@@ -62,7 +70,7 @@ class _Echo:
 
     CODE = (
         "import sys,serial\n"
-        "port=serial.Serial(sys.argv[1],timeout=5)\n"
+        "port=serial.Serial(sys.argv[1],timeout={timeout})\n"
         "print('ready',flush=True)\n"
         "while port.read({request}): port.write(bytes({reply}))\n"
     )
@@ -71,13 +79,13 @@ class _Echo:
         self._ends = os.openpty()
         for end in self._ends:
             tty.setraw(end)
-        code = self.CODE.format(request=REQUEST_BYTES, reply=REPLY_BYTES)
+        code = self.CODE.format(request=REQUEST_BYTES, reply=REPLY_BYTES, timeout=PEER_TIMEOUT_SECONDS)
         command = [sys.executable, "-c", code, os.ttyname(self._ends[1])]
         self._child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         if self._child.stdout is not None:
             self._child.stdout.readline()
         # A master has no name to open: pyserial is handed the descriptor.
-        self._port: Any = import_module("serial").Serial()
+        self._port: Any = import_module("serial").Serial(timeout=PEER_TIMEOUT_SECONDS)
         self._port.fd = self._ends[0]
         self._pipes = (*os.pipe(), *os.pipe())
         self._port.pipe_abort_read_r, self._port.pipe_abort_read_w = self._pipes[:2]
@@ -160,11 +168,28 @@ def write_lines(name: str, lines: str) -> None:
         for number in range(1, int(lines) + 1):
             time.sleep(PAUSE_SECONDS)
             written.append(time.monotonic_ns())
-            ring.frame_images(
-                packed, 0, LINE_LAYOUT.chunks, 1, FULL_CHANNEL, 0, number, LINE_LAYOUT.chunk_bytes
-            )
+            _write_line(ring, packed, number)
         ring.unlink()
         print(json.dumps(written), flush=True)
+
+
+def _write_line(ring: RingProducer, packed: NDArray[np.uint8], number: int) -> None:
+    chunks, chunk_bytes = LINE_LAYOUT.chunks, LINE_LAYOUT.chunk_bytes
+    if ring.moves_images:
+        ring.frame_images(packed, 0, chunks, 1, FULL_CHANNEL, 0, number, chunk_bytes)
+        return
+    line = bytearray(packed.size + chunks * FRAME_OVERHEAD_BYTES)
+    _accel.frame_images(
+        line, packed, 0, chunks, session=1, channel=FULL_CHANNEL, first_sequence=0, image_id=number,
+        chunk_bytes=chunk_bytes,
+    )  # fmt: skip
+    left = memoryview(line)
+    while left:
+        space = ring.space()
+        size = min(len(space), len(left))
+        space[:size] = left[:size]
+        ring.commit(size)
+        left = left[size:]
 
 
 def zeromq_us(messages: int) -> float | None:

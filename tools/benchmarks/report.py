@@ -100,8 +100,7 @@ def page(figures: Sequence[Figure], found: Sequence[Cost]) -> str:
             "|---|---:|---|---:|---|---|",
             *table_rows(figures),
             "",
-            *PROSE,
-            "",
+            PROSE,
             "## Cost against size",
             "",
             f'<img src="{PLOT_NAME}" alt="Time for a byte and peak memory against the size of an image">',
@@ -114,19 +113,42 @@ def page(figures: Sequence[Figure], found: Sequence[Cost]) -> str:
     )
 
 
-PROSE = (
-    "## What limits the link",
-    "",
-    "Module and host each have a core, and the host's is the busier one. Profiled by `perf` (cpu-clock, on a",
-    "Cascade Lake at 2.5 GHz: AVX2, neither VBMI nor VPCLMULQDQ), its thread spends about 0.057 s on 100",
-    "megapixels: 0.021 s in the CRC, which is also where the bytes come over from the other core's cache,",
-    "0.013 s in the stores that unpack, 0.009 s in the digest, the rest in Python, between the forty or so",
-    "calls of the kernel that an image takes. A memcpy of the unpacked bytes takes 0.040 s of the same core.",
-    "",
-    "Tried: to fetch the next frame ahead of its check made it slower (0.08 s), for the line-fill buffers",
-    "are busy with streaming stores. With a ring of 1 MB or less both sides wait for each other; from 2 MB",
-    "on its size hardly matters, so it has 4.",
-)
+PROSE = """\
+Times of single kernels, each variant beside its Python reference, come from pytest-benchmark:
+`pytest tests/test_kernel_speed.py --benchmark-enable -n 0`.
+
+## What limits the link
+
+Module and host each have a core, and the host's is the busier one. Profiled by `perf` (cpu-clock, on a
+Cascade Lake at 2.5 GHz: AVX2, neither VBMI nor VPCLMULQDQ), its thread spends 0.031 s on 100 megapixels of
+RAW12, of which 0.007 are the CRC, 0.008 the digest, and 0.009 to 0.022 unpacking, by how much of the
+picture is in the cache. On top come 30 to 60 us of Python between calls of 4 MB, and 1 ms at each image's
+end. A memcpy of the unpacked bytes takes 0.039 s of the same core. The module needs 0.020 to 0.026 s.
+
+Tried: [streaming stores](decisions/0005-ordinary-stores.md) were slower; to prefetch the next frame's
+source gave little. With two streams, what is lost is Python between runs, and the end of each preview.
+
+## What limits the CRC
+
+Folding takes two carry-less multiplications for 16 bytes. Without VPCLMULQDQ a core does one a cycle, so 8
+bytes a cycle is the limit, and 4 KB with the call from Python come to three quarters of it. The fastest
+package uses the CPU's crc32 instruction as well; that one knows CRC-32C only, and this wire needs a
+polynomial with a larger distance at 4 KB.
+
+## What limits a control round trip
+
+Without any I/O, both machines take 107 us of Python for one get: 18 to ask, 56 in the module, 33 to take
+the answer; that alone is more than 1.5 times the peer. The rest is both loops and the kernel. There is no
+construct on this path, and no thread is woken: whoever waits for the answer runs the machine meanwhile.
+Handing over to another thread and back had cost as much again. What remains is spread over many small
+calls; framing, judging and decoding in C would be the next step.
+
+## What limits the first line
+
+The reader sleeps between lines, and waking it is most of the time: a bell (a FIFO and `select`) takes 10 us
+from C to C, and what follows is Python that runs cold. A reader that does not sleep while an image is on
+its way came to 40 us in a trial, at the price of a core.
+"""
 
 
 def write(folder: Path, figures: Sequence[Figure], found: Sequence[Cost]) -> list[Path]:

@@ -173,6 +173,31 @@ def test_failing_sensor_is_a_fault(tmp_path: Path) -> None:
         assert "no memory" in shell.module.fault_text
 
 
+@pytest.mark.parametrize("full", [True, False])
+def test_room_that_comes_while_falling_asleep_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """A ring that was full, and is not any more, keeps the module awake: nobody would ring. Else it rests."""
+    slept: list[list[int]] = []
+
+    def sleep(readable: list[int], *others: object) -> tuple[list[int], list[int], list[int]]:
+        slept.append(readable)
+        return [], [], []
+
+    shell, _ = build_shell(VirtualOptions(small_profile(tmp_path)), 1, None)
+    try:
+        assert shell._ring is not None
+        bell = shell._ring.fileno()
+        shell._contact, shell._ring_full = True, full
+        monkeypatch.setattr("laserlink.firmware_model.serve.shell.select.select", sleep)
+        shell._wait(None)
+        assert len(slept) == (not full)
+        assert not any(bell in readable for readable in slept)
+    finally:
+        monkeypatch.undo()
+        shell.close()
+
+
 def test_hostile_ring_is_hung_up_on(tmp_path: Path) -> None:
     """A host that writes an impossible index into the ring is detached, and the next one is served."""
     events: list[object] = []

@@ -2,9 +2,13 @@
 end.
 """
 
+import select
+import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -222,3 +226,183 @@ def test_light_that_came_before_the_port_ended_is_taken(
         wait_until(lambda: host.connection.counters.bytes_received == 3000, "the ring is read")
         driver.close()
         producer.unlink()
+
+
+def echoed(both: Both, data: bytes = b"x", seconds: float = 20) -> bytes:
+    """What comes back of an echo, waited for by this thread."""
+    reply = both.driver.exchange(lambda host, now: host.request(Echo(data=data), now), seconds)
+    return getattr(reply, "data", b"")
+
+
+def unanswered(host: Host, now: int) -> Echo:
+    """A request that is never sent, so that nothing answers it."""
+    return Echo(request_id=77)
+
+
+def in_thread(work: Callable[[], object]) -> Future[Any]:
+    """Run something on another thread."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="other", daemon=True).start()
+    return future
+
+
+def test_who_waits_for_a_reply_runs_the_machine(both: Both) -> None:
+    """An exchange takes no other thread: what it leads to is told on this one."""
+    tellers: list[str] = []
+    both.take = lambda events: tellers.append(threading.current_thread().name)  # type: ignore[method-assign]
+    assert [echoed(both, bytes([index])) for index in range(20)] == [bytes([index]) for index in range(20)]
+    assert tellers.count(threading.current_thread().name) >= 15
+
+
+def test_without_a_set_of_descriptors_the_thread_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a port cannot be shared, an exchange is a request to the thread, with the same outcome."""
+    monkeypatch.delattr(select, "epoll", raising=False)
+    both = Both()
+    both.attach()
+    tellers: set[str] = set()
+    both.take = lambda events: tellers.add(threading.current_thread().name)  # type: ignore[method-assign]
+    assert echoed(both) == b"x"
+    assert tellers == {"laserlink-host"}
+    both.driver.close()
+    both.end_module()
+
+
+def test_exchange_raises_what_went_wrong(both: Both) -> None:
+    """The module's error, the host's own, and that nothing came; the link goes on after each."""
+    with pytest.raises(UnknownMode):
+        both.driver.exchange(lambda host, now: host.request(StreamConfigure(0, 2, 99, 8), now), 20)
+
+    def refuse(host: Host, now: int) -> Echo:
+        raise LocalProtocolError("not like this")
+
+    with pytest.raises(LocalProtocolError, match="not like this"):
+        both.driver.exchange(refuse, 20)
+    with pytest.raises(FutureTimeout):
+        both.driver.exchange(unanswered, 0.05)
+    assert echoed(both) == b"x"
+    assert not [event for event in both.events if isinstance(event, Lost)]
+
+
+def test_exchanges_of_many_threads_are_answered(both: Both) -> None:
+    """Ten threads wait at once, some of them running the machine, and each gets its own answers."""
+
+    def ask(index: int) -> list[bytes]:
+        return [echoed(both, bytes([index, count])) for count in range(10)]
+
+    answers = [in_thread(lambda index=index: ask(index)) for index in range(10)]  # type: ignore[misc]
+    for index, answer in enumerate(answers):
+        assert answer.result(20) == [bytes([index, count]) for count in range(10)]
+
+
+def test_who_runs_the_machine_does_what_others_want(both: Both) -> None:
+    """While one thread waits for a reply, the calls and requests of others are served, on that thread."""
+    waiting = in_thread(lambda: both.driver.exchange(unanswered, 20))
+    wait_until(lambda: both.driver._leader is not None, "the other thread runs the machine")
+    assert both.driver.call(lambda host, now: threading.current_thread().name).result(20) == "other"
+    assert both.driver.look(lambda host: host.state, 20) is HostState.READY
+    assert echoed(both) == b"x"
+    both.driver.close()
+    with pytest.raises(CancelledError):
+        waiting.result(20)
+
+
+def test_link_lives_on_after_an_exchange(both: Both) -> None:
+    """The thread takes over again: pings go out and are answered, as if nobody else had been there."""
+    assert echoed(both) == b"x"
+    before = both.host.connection.counters.frames_received
+    wait_until(lambda: both.host.connection.counters.frames_received >= before + 3, "pongs came")
+    assert both.host.state is HostState.READY
+
+
+def test_look_sees_the_machine_until_it_ends(both: Both) -> None:
+    """What is looked at is the machine of the driver; after its end there is nothing to see."""
+    assert both.driver.look(lambda host: host, 20) is both.host
+    both.driver.close()
+    for ask in (lambda: both.driver.look(lambda host: host, 20), lambda: echoed(both)):
+        with pytest.raises(CancelledError):
+            ask()
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to a thread")
+def test_interrupted_wait_leaves_the_link_alone(both: Both) -> None:
+    """Ctrl-C while a reply is waited for reaches who waits, and nothing is lost."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    main = threading.get_ident()
+
+    def later() -> None:
+        wait_until(lambda: both.driver._leader is not None, "this thread runs the machine")
+        time.sleep(0.1)
+        signal.pthread_kill(main, signal.SIGUSR1)
+
+    try:
+        in_thread(later)
+        with pytest.raises(KeyboardInterrupt):
+            both.driver.exchange(unanswered, 20)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert echoed(both) == b"x" and not both.driver.gone
+    assert not [event for event in both.events if isinstance(event, Lost)]
+
+
+def test_interrupted_step_ends_the_link(both: Both) -> None:
+    """Ctrl-C in the middle of a step leaves half of one: the machine is not gone on with, but detached."""
+
+    def interrupt(events: list[object]) -> None:
+        both.events += events
+        if threading.current_thread().name != "laserlink-host":
+            both.take = both.events.extend  # type: ignore[method-assign, assignment]
+            raise KeyboardInterrupt
+
+    def ask_on() -> None:
+        while True:
+            echoed(both)
+
+    both.take = interrupt  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        ask_on()
+    wait_until(lambda: both.host.state is HostState.ABSENT, "detached")
+    assert both.driver.gone
+    assert [event.cause for event in both.events if isinstance(event, Lost)] == [LossCause.DETACH]
+
+
+def test_failure_in_an_exchange_is_that_of_the_thread(both: Both) -> None:
+    """When whoever takes the events fails on a waiting thread, that one learns of it, and so do others."""
+
+    def fail(events: list[object]) -> None:
+        both.events += events
+        if not isinstance(events[0], Crashed):
+            raise OSError("the disk is full")
+
+    both.take = fail  # type: ignore[method-assign]
+    with pytest.raises((OSError, CancelledError)):
+        echoed(both)
+    wait_until(lambda: both.driver.gone, "the thread has ended")
+    assert isinstance(both.events[-1], Crashed)
+    with pytest.raises(CancelledError):
+        echoed(both)
+
+
+def test_who_is_told_cannot_close(both: Both) -> None:
+    """Closing waits for the thread that runs the machine: from within its own step, that would not end."""
+    refused: list[RuntimeError] = []
+
+    def close(events: list[object]) -> None:
+        try:
+            both.driver.close()
+        except RuntimeError as error:
+            refused.append(error)
+
+    both.take = close  # type: ignore[method-assign]
+    assert echoed(both) == b"x"
+    assert refused

@@ -129,14 +129,14 @@ import sys
 from laserlink.protocol.connection import Connection
 from laserlink.tools.cli import run
 
-frame = Connection.frame
+fields = Connection._fields
 
-def misspelt(self, message, channel=None, **fields):
-    made = frame(self, message, channel, **fields)
-    payload = made.payload[:-1] + bytes((255,)) if made.type == 8 else made.payload
-    return type(made)(made.type, made.channel, made.session, made.sequence, payload, made.flags)
+def misspelt(self, *words):
+    kind, channel, session, sequence, payload, flags = fields(self, *words)
+    payload = payload[:-1] + bytes((255,)) if kind == 8 else payload
+    return kind, channel, session, sequence, payload, flags
 
-Connection.frame = misspelt
+Connection._fields = misspelt
 sys.exit(run(sys.argv[1:]))
 """
 

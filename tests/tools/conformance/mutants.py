@@ -53,10 +53,10 @@ class IgnoresSession(Connection):
 
 
 class AnswersDamage(Connection):
-    def _judge(self, lane: LaneKind, item: Frame | BadFrame, now: int, state: Any) -> Iterator[Received]:
+    def _judge(self, lane: LaneKind, item: Frame | BadFrame, now: int, state: Any) -> Received | None:
         if isinstance(item, BadFrame) and self.session:
             self.send(link.Error())
-        yield from super()._judge(lane, item, now, state)
+        return super()._judge(lane, item, now, state)
 
 
 class FloodsErrors(Connection):

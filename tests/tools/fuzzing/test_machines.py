@@ -118,13 +118,13 @@ def errors_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def wrong_channel(monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = Connection.frame
+    fields = Connection._fields
 
-    def on_bulk(self: Connection, message: Record, *args: Any, **fields: Any) -> Any:
-        made = frame(self, message, *args, **fields)
-        return type(made)(made.type, 15, made.session, made.sequence, made.payload, made.flags)
+    def on_bulk(self: Connection, message: Record, *args: Any) -> Any:
+        kind, _, *others = fields(self, message, *args)
+        return kind, 15, *others
 
-    monkeypatch.setattr(Connection, "frame", on_bulk)
+    monkeypatch.setattr(Connection, "_fields", on_bulk)
 
 
 def events_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
