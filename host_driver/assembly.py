@@ -217,11 +217,15 @@ class Assembly:
     # --- the end ---
 
     def finish(self, now: int) -> ImageDone:
-        """Hand the image over as it is: gaps are zeroed and listed, never silently padded."""
-        gaps = [Gap(*self._span(int(run[0]), int(run[-1])), "missing") for run in self._missing_runs()]
-        wrong = self._strips_wrong()
-        whole = [strip for strip in wrong if self._present[self.layout.strip_chunks(strip)].all()]
-        gaps += [self._strip_gap(strip) for strip in whole]
+        """Hand the image over as it is: gaps are zeroed and listed, never silently padded.
+
+        A strip whose digest was wrong is a gap as a whole until it holds, however much of it came again.
+        """
+        untrusted = [strip for strip in self._strips_wrong() if strip in self._wrong or self._is_here(strip)]
+        gaps = [self._strip_gap(strip) for strip in untrusted]
+        gaps += [
+            Gap(*self._span(int(run[0]), int(run[-1])), "missing") for run in self._missing_runs(untrusted)
+        ]
         for gap in gaps:
             first = gap.offset * 8 // self.layout.bits
             self.picture[first : first + gap.length * 8 // self.layout.bits] = 0
@@ -244,8 +248,15 @@ class Assembly:
             now,
         )
 
-    def _missing_runs(self) -> list[NDArray[np.intp]]:
-        missing = self.missing_chunks()
+    def _is_here(self, strip: int) -> bool:
+        return bool(self._present[self.layout.strip_chunks(strip)].all())
+
+    def _missing_runs(self, apart_from: list[int]) -> list[NDArray[np.intp]]:
+        """Runs of chunks that have not come, in all strips but some."""
+        absent = self._present == 0
+        for strip in apart_from:
+            absent[self.layout.strip_chunks(strip)] = False
+        missing = np.flatnonzero(absent)
         return np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1) if len(missing) else []
 
     def _strip_gap(self, strip: int) -> Gap:

@@ -125,6 +125,18 @@ def test_a_wrong_strip_is_dropped_once_and_is_a_gap_the_second_time() -> None:
     assert done.gaps == (Gap(0, LAYOUT.coded_bytes, "wrong digest"),) and not done.picture.any()
 
 
+@pytest.mark.parametrize("again", [0, 1, LAYOUT.chunks - 1])
+def test_a_wrong_strip_that_comes_again_in_part_is_a_gap_as_a_whole(again: int) -> None:
+    """Which chunk was wrong is not known, so that none is believed before the digest holds."""
+    made = assembly()
+    made.take_digests(ImageDigests(1, WHOLE, 0, (DIGESTS[0] ^ 1,)))
+    assert not made.verify()
+    for index in range(again):
+        made.place(chunk(index))
+    done = made.finish(0)
+    assert done.gaps == (Gap(0, LAYOUT.coded_bytes, "wrong digest"),) and not done.picture.any()
+
+
 def test_a_strip_that_is_right_the_second_time_is_no_gap() -> None:
     """The sums of a dropped strip start again."""
     made = assembly(digests=False)
