@@ -175,10 +175,10 @@ types:
         doc: "feature mask; unknown bits are ignored"
       - id: to_module_bytes_max
         type: u2
-        doc: "max_frame from host to module, 256 to 4096 (bytes)"
+        doc: "max_frame from host to module, at least 256 (bytes)"
       - id: to_host_bytes_max
         type: u2
-        doc: "max_frame from module to host, 256 to 4096 (bytes)"
+        doc: "max_frame from module to host, at least 256 (bytes)"
       - id: first_sequence
         type: u4
         doc: "sequence of the first frame on each of the host's channels"
@@ -817,7 +817,7 @@ types:
         doc: "from one image to the next (us)"
       - id: draw_ma
         type: u2
-        doc: "what the stream makes the module draw (mA)"
+        doc: "what the module then draws, all in all (mA)"
   stream_start:
     doc: "Images begin, as many as the credit of the channel allows."
     seq:
@@ -996,7 +996,7 @@ types:
         enum: lane_kind
         doc: "which lane carries images"
   train_started:
-    doc: "Light is on and the pattern runs, for 50 ms at most."
+    doc: "The pattern runs, for the timer `training_max` at most."
     seq:
       - id: request_id
         type: u2

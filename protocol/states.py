@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ModuleState(IntEnum):
-    """Where the module is; the value travels in beacons and counters."""
+    """Where the module is; the value travels in beacons, and in ILLEGAL_IN_STATE."""
 
     DETACHED = 0
     POWERED = 1

@@ -11,9 +11,9 @@ OPENING = """
 
 This page is the authority on bytes: frames, payloads, and the rules that two independent implementations
 must share. What has a number, such as **S2**, is a rule that both ends keep, and so are the tables; reasons
-explain. Numbers never change; `laserlink conform` names them. [The module's states](#the-modules-states) say
-what leads where, [both machines](state-machines.md) are there row by row, and there are
-[test vectors](vectors.md) for everything here.
+explain. Numbers never change; `laserlink conform` names them. [The module's states](#the-modules-states)
+say what leads where, [both machines](state-machines.md) are there row by row, and there are [test
+vectors](vectors.md) for everything here.
 
 All integers, and both checks, are little-endian. Signed integers are two's complement. Words: a *frame* is
 a wire frame, an *image* is a picture, a *lane* is a pipe (the pogo contact, the laser, a serial port), a
@@ -64,22 +64,24 @@ Damage is silent: bad bytes are counted and never answered.
 ## Sessions
 
 *The first word.* A powered module without a session sends a beacon every 250 ms, on the sideband; so does
-one that lost its host and waits for it, or that is latched in a fault, and the beacon's state says so. It is
-the only frame of session 0, and its sequence means nothing. A host sends nothing to a port before one intact
-frame came from it; after 3 s without one there is no device. (On a plain serial port the open port is the
-contact.)
+one that lost its host and waits for it, or that is latched in a fault, and the beacon's state says so. It
+is the only frame of session 0, and its sequence means nothing. A host sends nothing to a port before one
+intact frame came from it; after 3 s without one there is no device. (On a plain serial port the open port
+is the contact.)
 
 *Hello.* The host then chooses a session: random, fresh at each attach, not zero. It sends `Hello` with it
 and repeats the very same bytes until it is answered, or the attach watchdog ends. The module adopts the
 session and answers `HelloReply`. The same session again is answered again with the very same bytes. Another
-session resets everything: light off, power back to 100 mA, streams and events forgotten.
+session resets everything: light off, power back to 100 mA, streams and events forgotten. A hello of session
+0 is a stale frame.
 
 *Stale frames.* Only hello may carry an unknown session. Every other frame of another session, on any lane,
 is counted and dropped, without an answer.
 
 *Negotiation.* Before hello is answered, no frame is longer than 256 bytes; hello, its reply and the beacon
 never are. For each direction the smaller of both offers holds from the next frame on; 256 is always
-possible, and an offer of less counts as 256. The module offers no more than fits 20 ms of line time.
+possible, and an offer of less counts as 256. The module offers no more than fits 20 ms of line time, and to
+itself no more than 1024.
 Features: a bit set in both masks is in force; unknown bits are ignored; a feature is never used before it
 is negotiated. Lanes: those that both ends list are used; the sideband always is. The reply lists them
 with the module's figures, which hold where the host's rate is 0. The host's first frame on every channel
@@ -91,14 +93,14 @@ says. A resend is bit-identical: it keeps its sequence. Images are placed by off
 """
 
 JUDGING = """
-An intact frame of this session, or a hello of any, is judged in this order; the first thing that is wrong is
-the answer:
+An intact frame of this session, or a hello of any, is judged in this order; the first thing that is wrong
+is the answer:
 
 1. another major version: UNSUPPORTED_VERSION (the error names the range that is spoken); so is, when all
    else is right, a hello whose range has no version in common, with the last of that range as the value;
 2. a flag other than ACK_REQUESTED, or a bit in the high nibble of channel: RESERVED_BIT;
-3. the type is not in the catalogue: UNKNOWN_TYPE; so is one whose feature is not in force, which is looked at
-   between 8 and 9, and of a request before both;
+3. the type is not in the catalogue: UNKNOWN_TYPE; so is one whose feature is not in force, which is looked
+   at between 8 and 9, and of a request before both;
 4. it goes the other way: WRONG_DIRECTION;
 5. the channel is not that of the type: WRONG_CHANNEL;
 6. the lane is not that of the type: WRONG_LANE;
@@ -106,58 +108,64 @@ the answer:
 8. the receiver's state does not allow it: ILLEGAL_IN_STATE (of requests, this holds for new ones only: a
    repeated one is answered as it was, whatever the state is by now);
 9. the payload is too short, too long, or holds a value that its field does not allow: MALFORMED_PAYLOAD.
+   Limits that stand only in a field's meaning are not judged here: a stream's channel outside 2 to 14 is
+   UNKNOWN_STREAM, bits that are no format of the mode are UNKNOWN_MODE.
 
-Of a request, 9 is judged before 8, and its id between them: a malformed request does not use its id up.
+Of a request, 9 is judged before 8, and its id between them: a malformed request does not use its id up. So
+a datagram is judged by 1 to 8, its feature, 9; a request by 1 to 7, its feature, 9, its id, 8.
 
 It is answered with one `Error`, and does nothing else. At most 10 errors a second are sent; the others are
 counted. An error is never answered with an error, and a beacon never with anything. The error of a request
-carries its id, whatever was wrong with it, and ends it. A new request that its state does not allow, or that
-is refused when it is carried out, is answered by an `Error` in place of the reply; that one is not limited,
-and is repeated as a reply is. The error of a hello that is refused is sent in the session of that hello; the
-session in force, and all else, stays as it is.
+carries its id, whatever was wrong with it, and ends it. A new request that its state does not allow, or
+that is refused when it is carried out, is answered by an `Error` in place of the reply; that one is not
+limited, and is repeated as a reply is. The error of a hello that is refused is sent in the session of that
+hello; the session in force, and all else, stays as it is.
 """
 
 CONVERSATION = """
 ## Conversations
 
 *Requests* go from host to module, one at a time. Each has an id; ids count up by one from 1, and 65,535 is
-followed by 1, for 0 in an error means that it answers no request. The module carries out an id once. It
-looks at the id before its state: the same id again is answered with the very same bytes, an older one (RFC
-1982, 16 bits) is dropped, and only a new one must be legal in the state. The host sends a request again,
-bit-identical, after the response time, at most 6 times in all. A reply or an error with this id ends it; one
-with another id came late and is ignored.
+followed by 1, for 0 in an error means that it answers no request. The first request of a session may have
+any other id. The module carries out an id once. It looks at the id before its state: the same id again is
+answered with the very same bytes, an older one (RFC 1982, 16 bits) is dropped, and only a new one must be
+legal in the state. The host sends a request again, bit-identical, after the response time, at most 6 times
+in all. A reply or an error with this id ends it; one with another id came late and is ignored.
 
 *Events* go from module to host on channel 1, in order, with ACK_REQUESTED set. At most 8 are in flight. The
 host acknowledges with `Ack`: the sequence that it expects next, whether or not the event was the expected
 one. The module sends all events in flight again, bit-identical, when the oldest is not acknowledged within
-the response time. An event that is not the expected one is dropped. More than 64 waiting events are a
-fault.
+the response time. An event that is not the expected one is dropped. An `Ack` of what was not sent yet, or
+of another channel than 1, is ignored. More than 64 waiting events are a fault. In a fault nothing is sent
+again.
 
 *Datagrams* are neither repeated nor acknowledged: beacon, hello, ping, credit, the frames of an image.
 
 *Keep-alive.* From the reply to hello on, the host sends `Ping` every 100 ms; the module answers `Pong`.
-Three missed are a loss. LIGHT in the ping says that the host sees the laser; the module darkens when it was
-not told so within 50 ms of switching on, or by a later ping. With t1 = host_sent, t2 = module_received, t3
-= module_sent, t4 = when the pong came, the offset of the module's clock is ((t2 - t1) + (t3 - t4)) / 2,
-wrong by at most ((t4 - t1) - (t3 - t2)) / 2.
+Three missed are a loss: at the module, three times the timer `keep_alive`, with the line times of a frame
+to the module in each, without a `Ping`; other frames do not count. LIGHT in the ping says that the host
+sees the laser; the module darkens when it was not told so within 50 ms of switching on, or by a later ping.
+With t1 = host_sent, t2 = module_received, t3 = module_sent, t4 = when the pong came, the offset of the
+module's clock is ((t2 - t1) + (t3 - t4)) / 2, wrong by at most ((t4 - t1) - (t3 - t2)) / 2.
 
 *Power.* `PowerCapabilities` is answered by the module's `PowerRequest`; the host then sends accept, reject
 or wait, and after accept, when the rail stands, `PowerReady`. Until then the module draws at most 100 mA,
-and does so again within 15 ms of `PowerRevoke`. There is no light without a contract. The module asks for
-an offer of its own voltage, for at most what that gives, and for enough for a slow stream; where none does,
-it refuses with POWER_BUDGET. `PowerStatus` tells the phase: after accept ACCEPTED, after reject REFUSED,
-after wait WAITING, after ready CONTRACTED, after a revoke DEFAULT. Its limit is 100 mA, and under a contract
-what was asked for, operating and reserve together. Ready without accept is refused: POWER_BUDGET.
-`PowerDerate` sets the limit, to no less than 100 mA and no more than the contract, so that a later one may
-raise it again. A limit that leaves nothing for a stream ends all of them (`StreamEnded`, POWER), and until
-it is raised `StreamConfigure` and `StreamStart` are refused: POWER_BUDGET. A module that lost its host keeps
-its contract and its limit until the attach watchdog ends.
+and does so again within 15 ms of `PowerRevoke`, which ends streams as a derate does. There is no light
+without a contract. The module asks for an offer of its own voltage, for at most what that gives, and for
+enough for a slow stream; where none does, it refuses with POWER_BUDGET. `PowerStatus` tells the phase:
+after accept ACCEPTED, after reject REFUSED, after wait WAITING, after ready CONTRACTED, after a revoke
+DEFAULT. Its limit is 100 mA, and under a contract what was asked for, operating and reserve together. Ready
+without accept is refused: POWER_BUDGET. `PowerDerate` sets the limit, to no less than 100 mA and no more
+than the contract, so that a later one may raise it again. A limit that leaves nothing for a stream ends all
+of them (`StreamEnded`, POWER), and until it is raised `StreamConfigure` and `StreamStart` are refused:
+POWER_BUDGET. A module that lost its host keeps its contract and its limit until the attach watchdog ends.
 
 *Training.* `Train` names the image lane. It switches the laser on, where that lane is the optical one; the
 module then sends frames of `Prbs31` on it, as long as max_frame allows, until `TrainResult` comes, but no
-longer than the timer `training_max`. On a link of one lane there is no light: nothing is switched on, and
-LIGHT is never set. The host counts wrong bits in all frames whose header check holds, also when the frame
-check does not, and tells the result with `TrainResult`.
+longer than the timer `training_max`. A `Train` that names another lane is refused: WRONG_LANE, with that
+lane as the value. On a link of one lane there is no light: nothing is switched on, no `LaserOffEvent` is
+sent, and LIGHT is never set. The host counts wrong bits in all frames whose header check holds, also when
+the frame check does not, and tells the result with `TrainResult`.
 
 *The descriptor* is one `Descriptor` record, read in parts with `DescriptorRead`: each part is as long as
 the frame allows, and the next offset is where it ended. The part that holds the last byte makes the module
@@ -176,8 +184,8 @@ most one frame queues.
 
 1. `StreamConfigure` says what each image will be; its reply names sizes, the number of frames, and what the
    module then draws, all in all. A region that is odd or reaches out of its mode is refused with
-   VALUE_OUT_OF_RANGE. A stream that runs is not configured or started again, and one that was not configured
-   is not started, stopped or granted credit: UNKNOWN_STREAM.
+   VALUE_OUT_OF_RANGE. A stream that runs is not configured or started again, and one that was not
+   configured is not started, stopped or granted credit: UNKNOWN_STREAM.
 2. `StreamStart` is answered with the first image id and the first sequence. Image ids of a channel count up
    from 1, modulo 2^32 without 0.
 3. The host grants `Credit`: the highest sequence that new frames of the channel may use. It is absolute, so
@@ -188,15 +196,15 @@ most one frame queues.
    `ImageDigests`. They may arrive in any order. An image id that was not granted is refused.
 5. The host asks for what it lacks with `Resend`: ranges of whole chunks, at most 16 ranges and a quarter of
    the image at once, each range at most 5 times; first 1 ms after the gap shows, then every 20 ms. START
-   and DIGESTS ask for those frames. The module keeps an image 100 ms after its last frame, and answers
-   `ImageGone` for one that it no longer has. What it has not sent yet comes by itself: to a request for an
-   image that has not begun, it answers nothing. To more than a quarter (rounded up) it answers
-   LIMIT_EXCEEDED, to what is no whole chunk OUT_OF_BOUNDS, and sends nothing of it. A host to which
-   nothing of a granted image came asks for its START now and then; after `ImageGone`, it waits for
-   nothing more of that image.
+   and DIGESTS ask for those frames. The module keeps an image 100 ms after its last frame, and after each
+   `Resend` of it, and answers `ImageGone` for one that it no longer has. What it has not sent yet comes by
+   itself: to a request for an image that has not begun, it answers nothing. To what is no whole chunk it
+   answers OUT_OF_BOUNDS, to more than a quarter of the chunks (rounded up) LIMIT_EXCEEDED with how many
+   were asked for, and sends nothing of it. A host to which nothing of a granted image came asks for its
+   START now and then; after `ImageGone`, it waits for nothing more of that image.
 6. With all chunks there, the host checks the digest of each strip. A wrong strip is asked for once more,
-   then marked as a gap. An image whose time is over is delivered as incomplete, with its gaps, never padded
-   silently.
+   and is a gap as a whole until its digest holds. An image whose time is over is delivered as incomplete,
+   with its gaps, never padded silently.
 7. `StreamEnded` closes a stream that was not stopped by the host.
 
 *Updates.* `UpdateBegin` with size and digest (that of an image of one strip), `UpdateData` in order,
@@ -240,9 +248,9 @@ bits of each of its pixels, then their low bits as one little-endian number, the
 is low byte first. Widths are multiples of 4 and heights are even, so that an image is a whole number of
 groups.
 
-*Colours.* `cfa` of the descriptor names the colours of the top left 2x2 of every image, in reading order, for
-0 red, 1 green, 2 blue: 00 01 01 02 (RGGB), 01 00 02 01 (GRBG), 01 02 00 01 (GBRG) or 02 01 01 00 (BGGR).
-Origins of regions are even, so that a region has the order of the whole.
+*Colours.* `cfa` of the descriptor names the colours of the top left 2x2 of every image, in reading order,
+for 0 red, 1 green, 2 blue: 00 01 01 02 (RGGB), 01 00 02 01 (GRBG), 01 02 00 01 (GBRG) or 02 01 01 00
+(BGGR). Origins of regions are even, so that a region has the order of the whole.
 """
 
 LAYOUT = """
@@ -299,7 +307,9 @@ bits are the frame's sequence modulo 2^31, lowest bit first, or all ones where t
 TIMERS = """
 Where line time is added, the timer is the listed value, plus four line times of the lane's largest frame,
 plus the lane's declared latency. A line time is max_frame * bits per byte / rate: 10 bits a byte on a UART,
-8 elsewhere; none where a lane has no rate.
+8 elsewhere; none where a lane has no rate. max_frame is the larger of both directions, but for what is said
+of keep-alive. The attach watchdog starts with the session, with a recovery, and when a hot module begins to
+wait or may go on; it ends when the module is ready, or hears its host again.
 """
 
 RESERVED = """

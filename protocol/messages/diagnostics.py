@@ -38,7 +38,7 @@ class Train(Request):
 
 @dataclass(frozen=True)
 class TrainStarted(Reply):
-    """Light is on and the pattern runs, for 50 ms at most."""
+    """The pattern runs, for the timer `training_max` at most."""
 
     lane: LaneKind = enum(LaneKind, "which lane is trained", LaneKind.OPTICAL)
 

@@ -137,7 +137,7 @@ class StreamConfigured(Reply):
     chunk_bytes: int = u16("of every chunk but the last", "bytes", 4032)
     frames_per_image: int = u32("start, chunks and digests", "frames", 37858)
     interval_us: int = u32("from one image to the next", "us", 150_000)
-    draw_ma: int = u16("what the stream makes the module draw", "mA")
+    draw_ma: int = u16("what the module then draws, all in all", "mA")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,10 @@ from laserlink.protocol.states import LaneDirection, LaneKind, LineCoding, Modul
 
 
 class Features(IntFlag):
-    """Bits of the feature mask of hello; unknown bits are ignored."""
+    """Bits of the feature mask of hello; unknown bits are ignored.
+
+    The first three allow the messages that name them. Without RECTANGLES there is no control of that type.
+    """
 
     NONE = 0
     RESEND = 1
@@ -74,8 +77,8 @@ class Hello(Record):
     version_first: int = u8("lowest version that the host speaks", default=VERSION)
     version_last: int = u8("highest version that the host speaks", default=VERSION)
     features: int = u64("feature mask; unknown bits are ignored")
-    to_module_bytes_max: int = u16("max_frame from host to module, 256 to 4096", "bytes", FRAME_BYTES_MAX)
-    to_host_bytes_max: int = u16("max_frame from module to host, 256 to 4096", "bytes", FRAME_BYTES_MAX)
+    to_module_bytes_max: int = u16("max_frame from host to module, at least 256", "bytes", FRAME_BYTES_MAX)
+    to_host_bytes_max: int = u16("max_frame from module to host, at least 256", "bytes", FRAME_BYTES_MAX)
     first_sequence: int = u32("sequence of the first frame on each of the host's channels")
     lanes: tuple[LaneOffer, ...] = array(LaneOffer, LANES_MAX, "the lanes that the host has")
 
