@@ -25,6 +25,7 @@ from laserlink.tools.session import CommandError, Exit, Session
 
 BYTES_A_LINE = 8
 BAD_LINES = 6
+PIPE_CELLS = 160
 
 
 def read_source(source: str) -> bytes:
@@ -136,7 +137,9 @@ class Decoded:
             self.finding = True
 
     def render(self, console: Console) -> None:
-        """All of it, in the order of the bytes."""
+        """All of it, in the order of the bytes. What is read by a program is not folded within names."""
+        if not console.is_terminal:
+            console.width = max(console.width, PIPE_CELLS)
         for title, item in self.items:
             if title:
                 console.print(Text(title, style="bold cyan"))
