@@ -189,7 +189,7 @@ def _lit_with_power(self: Module) -> bool:
     return self.connection.image_lane is LaneKind.OPTICAL and self.state is not ModuleState.DETACHED
 
 
-def _padded(self: Assembly) -> list[Any]:
+def _padded(self: Assembly, apart_from: list[int]) -> list[Any]:
     return []
 
 
