@@ -7,11 +7,23 @@ from rig import MS, OPTICAL, SIDEBAND, TWO_LANES, drain, module_in, one_lane
 from rig import S as SECOND
 
 from laserlink.firmware_model.bulk import UpdateInstalled, digest_of
-from laserlink.firmware_model.timing import frame_bytes_for
+from laserlink.firmware_model.machine import Contact, Temperature
+from laserlink.firmware_model.timing import ModuleTimer, frame_bytes_for
 from laserlink.protocol import catalogue
 from laserlink.protocol.errors import ErrorCode
-from laserlink.protocol.messages import bulk, diagnostics, link
-from laserlink.protocol.states import LaneKind, ModuleState, PowerPhase, Seating, TemperatureLevel
+from laserlink.protocol.frame import Frame
+from laserlink.protocol.messages import bulk, diagnostics, image, link, power
+from laserlink.protocol.states import (
+    LaneKind,
+    ModuleState,
+    PowerPhase,
+    Seating,
+    StreamEnd,
+    TemperatureLevel,
+)
+
+STREAM_ENDED = catalogue.BY_MESSAGE[image.StreamEnded].type
+COUNTERS = catalogue.BY_MESSAGE[link.Counters].type
 
 
 @pytest.mark.parametrize(
@@ -143,3 +155,109 @@ def test_the_lanes_of_the_session_are_those_of_both_ends() -> None:
     assert rig.module.connection.image_lane is SIDEBAND
     rig.feed_module(rig.frame_to_module(link.Hello(lanes=TWO_LANES), session=6))
     assert rig.module.connection.image_lane is OPTICAL
+
+
+def _refused(frames: list[Frame]) -> list[tuple[str, int]]:
+    """Text and value of each error."""
+    errors = [link.Error.decode(frame.payload) for frame in frames if frame.type == catalogue.ERROR]
+    return [(error.text, error.value) for error in errors]
+
+
+def test_what_is_refused_is_named() -> None:
+    """The text says what cannot be, and the value is what was wrong."""
+    hello = link.Hello(version_first=0x20, version_last=0x2F, lanes=())
+    rig = module_in(ModuleState.POWERED)
+    refused = _refused(rig.feed_module(rig.frame_to_module(hello, session=9)))
+    assert refused == [("versions 0x20 to 0x2f are not spoken here", 0x2F)]
+    rig = module_in(ModuleState.CONTRACTED)
+    rig.module.connection.use_lanes({SIDEBAND})
+    refused = _refused(rig.feed_module(rig.frame_to_module(diagnostics.Train(0x4000, OPTICAL))))
+    assert refused == [("images take the sideband lane", OPTICAL)]
+    rig = module_in(ModuleState.CONTRACTED)
+    rig.module.temperature = TemperatureLevel.HOT
+    refused = _refused(rig.feed_module(rig.frame_to_module(diagnostics.Train(0x4000))))
+    assert refused == [("the module is too hot to shine", TemperatureLevel.HOT)]
+
+
+def test_light_that_went_out_is_not_waited_for() -> None:
+    """A contact that bounces twice: what was to be confirmed of the first light does not end the second."""
+    rig = module_in(ModuleState.READY)
+    module, start = rig.module, rig.now
+    module.timers.cancel(ModuleTimer.SILENCE)
+    for made, at_ms in ((False, 0), (True, 5), (False, 50)):
+        module.on_input(Contact(made), start + at_ms * MS)
+    module.on_deadline(start + 56 * MS)
+    module.on_input(Contact(True), start + 58 * MS)
+    assert module.state is ModuleState.READY and module.laser
+    module.on_deadline(start + 107 * MS)
+    assert module.laser
+    module.on_deadline(start + 108 * MS)
+    assert not module.laser
+
+
+def test_fresh_light_has_its_50_ms_though_a_keep_alive_does_not_see_it_yet() -> None:
+    """The keep-alive was under way as the light came on: it takes nothing of the time to confirm it."""
+    rig = module_in(ModuleState.READY)
+    module, start = rig.module, rig.now
+    module.on_input(Contact(False), start)
+    module.on_input(Contact(True), start + 5 * MS)
+    rig.stepper.now = start + 10 * MS
+    rig.feed_module(rig.frame_to_module(link.Ping(0, 1, 0)))
+    module.on_deadline(start + 54 * MS)
+    assert module.laser
+    module.on_deadline(start + 55 * MS)
+    assert not module.laser
+
+
+def test_the_uptime_of_a_beacon_wraps() -> None:
+    """After 49.7 days it begins with zero again."""
+    rig = module_in(ModuleState.POWERED)
+    module = rig.module
+    drain(module, rig.now)
+    module.now = module.booted_ns + ((1 << 32) + 5) * MS
+    module.send_beacon()
+    (frame,) = drain(module, module.now)
+    assert link.Beacon.decode(frame.payload).uptime_ms == 5
+
+
+def test_what_was_announced_and_is_over_is_not_waited_for() -> None:
+    """Cool again before the notice was over: no derate is due any more. Dark: no pattern is."""
+    rig = module_in(ModuleState.STREAMING)
+    rig.module.on_input(Temperature(64.0), rig.now)
+    assert rig.module.timers.at(ModuleTimer.DERATE) is not None
+    rig.module.on_input(Temperature(30.0), rig.now)
+    assert rig.module.timers.at(ModuleTimer.DERATE) is None
+    rig = module_in(ModuleState.TRAINING)
+    assert rig.module.timers.at(ModuleTimer.TRAINING) is not None
+    rig.module.on_input(Temperature(90.0), rig.now)
+    assert rig.module.state is ModuleState.CONTRACTED
+    assert rig.module.timers.at(ModuleTimer.TRAINING) is None
+
+
+def test_a_derate_that_leaves_the_sensor_on_costs_no_power_up() -> None:
+    """Only a sensor that was off needs its 50 ms."""
+    rig = module_in(ModuleState.READY)
+    before = rig.module.streams.sensor_ready_ns
+    for number, limit_ma, fresh in ((0, 500, False), (1, 200, False), (2, 620, True)):
+        rig.feed_module(rig.frame_to_module(power.PowerDerate(0x4000 + number, limit_ma)))
+        ready_ns = rig.module.streams.sensor_ready_ns
+        assert ready_ns == (rig.now + 50 * MS if fresh else before), limit_ma
+
+
+def test_a_stream_that_power_ends_says_how_many_images_it_sent() -> None:
+    """A host counts them, and asks for those that it lacks."""
+    rig = module_in(ModuleState.STREAMING)
+    rig.run_for(100 * MS)
+    sent = rig.module.streams._streams[2].images_sent
+    frames = rig.feed_module(rig.frame_to_module(power.PowerDerate(0x4000, 200)))
+    (end,) = [image.StreamEnded.decode(frame.payload) for frame in frames if frame.type == STREAM_ENDED]
+    assert (end.channel, end.end, end.images) == (2, StreamEnd.POWER, sent) and sent > 3
+
+
+def test_each_recovery_counts_once() -> None:
+    """The counters say how often the host fell silent."""
+    rig = module_in(ModuleState.RECOVERING)
+    rig.feed_module(rig.frame_to_module(link.Ping()))
+    frames = rig.feed_module(rig.frame_to_module(link.CountersRead(0x4000)))
+    (counters,) = [link.Counters.decode(f.payload) for f in frames if f.type == COUNTERS]
+    assert counters.recoveries == 1

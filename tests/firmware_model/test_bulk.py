@@ -69,3 +69,21 @@ def test_a_file_comes_in_parts_that_fit_the_frame() -> None:
         file_part(files, FileRead(0, 1002, "log"), 256)
     with pytest.raises(NotFound):
         file_part(files, FileRead(0, 0, "../etc/passwd"), 256)
+
+
+@pytest.mark.parametrize("total", [1, UPDATE_BYTES_MAX])
+def test_the_smallest_and_the_largest_update_are_taken(total: int) -> None:
+    """Bounds are inclusive; what is refused says what they are, and what was asked."""
+    assert Update(UpdateBegin(0, total, 0)).received_bytes == 0
+    with pytest.raises(UpdateRefused, match=f"an update has 1 to {UPDATE_BYTES_MAX} bytes") as raised:
+        Update(UpdateBegin(0, UPDATE_BYTES_MAX + total, 0))
+    assert raised.value.value == UPDATE_BYTES_MAX + total
+
+
+def test_a_wrong_digest_is_named() -> None:
+    """The value is the digest that was announced."""
+    wrong = Update(UpdateBegin(0, 1, 77))
+    wrong.take(UpdateData(0, 0, b"x"))
+    with pytest.raises(UpdateRefused, match="the digest of the update is wrong") as raised:
+        wrong.finish()
+    assert raised.value.value == 77

@@ -144,3 +144,31 @@ def test_what_the_list_says_is_what_is_checked() -> None:
         bounds = [decode_value(info.type, raw) for raw in (info.minimum, info.maximum, info.default)]
         assert bounds == [control.minimum, control.maximum, control.default]
         assert bool(info.read_only) is control.read_only
+
+
+def test_the_list_is_libcameras_word_for_word() -> None:
+    """Names, units and types of all, and which can only be read: what every host sees of a module."""
+    listed = [(c.name, c.unit, c.type, c.read_only) for c in controls_of(load_profile("mos-100mp"))]
+    assert listed == [
+        ("ExposureTime", "us", INTEGER, False), ("AnalogueGain", "", FLOAT, False),
+        ("LensPosition", "dioptres", FLOAT, False), ("TestPatternMode", "", INTEGER, False),
+        ("SensorTemperature", "degC", FLOAT, True), ("LensAperture", "f-number", FLOAT, False),
+        ("AfMode", "", INTEGER, False), ("AfMetering", "", INTEGER, False),
+        ("AfWindows", "pixels", ValueType.RECTANGLE, False), ("AfTrigger", "", INTEGER, False),
+        ("AfPause", "", INTEGER, False), ("AfState", "", INTEGER, True),
+        ("AfPauseState", "", INTEGER, True), ("FocusFoM", "", INTEGER, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (value(1, INTEGER, 19), "ExposureTime of 19 is not within 20 to 1e+06 us"),
+        (value(2, FLOAT, 99.5), "AnalogueGain of 99.5 is not within 1 to 16"),
+    ],
+)
+def test_a_value_out_of_range_is_told_with_its_bounds(given: ControlValue, text: str) -> None:
+    """And with their unit, when there is one."""
+    with pytest.raises(ValueOutOfRange) as raised:
+        store().set((given,))
+    assert (str(raised.value), raised.value.value) == (text, given.id)

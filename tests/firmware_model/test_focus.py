@@ -234,3 +234,16 @@ def test_a_touch_at_the_rim_is_a_window_within_the_picture() -> None:
         assert x + width <= 2912 and y + height <= 2184 and min(width, height) >= 32
     set_controls(rig, AfWindows=(0, 0, 0, 0))
     assert rig.module.focus.window == (1212, 954, 484, 272)
+
+
+def test_continuous_that_is_paused_stays_paused_when_it_is_chosen_again() -> None:
+    """The mode is the same: only resuming lets the lens go."""
+    rig, _ = focusing_rig(texture("leaves", 6, 1.0))
+    set_controls(rig, AfMode=AfMode.CONTINUOUS)
+    rig.until(lambda: known(rig, "AfState") == FOCUSED)
+    set_controls(rig, AfPause=AfPause.IMMEDIATE)
+    set_controls(rig, AfMode=AfMode.CONTINUOUS)
+    assert known(rig, "AfPauseState") == AfPauseState.PAUSED
+    assert rig.module.focus._auto.resting and not rig.module.focus.looks
+    set_controls(rig, AfPause=AfPause.RESUME)
+    assert not rig.module.focus._auto.resting

@@ -110,3 +110,25 @@ def test_a_binned_mode_reads_out_faster() -> None:
     """It reads fewer lines."""
     profile = load_profile("mos-100mp")
     assert [readout_us(profile, mode) for mode in profile.modes] == [60_000, 30_000, 15_000, 3_750]
+
+
+def test_every_mode_is_told_as_the_profile_has_it() -> None:
+    """Each field, its own formats and levels among them."""
+    profile = load_profile("mos-100mp")
+    for told, mode in zip(descriptor("mos-100mp").modes, profile.modes, strict=True):
+        assert (told.id, told.name, told.width, told.height, told.binning) == (
+            mode.id, mode.name, mode.width, mode.height, mode.binning,
+        )  # fmt: skip
+        assert told.formats == sum(1 << bits for bits in mode.formats)
+        assert told.default_bits == mode.default_bits
+        assert told.white_level == profile.sensor.white_level(mode.default_bits)
+        assert told.black_level == profile.sensor.black_level(mode.default_bits)
+        assert (told.interval_us, told.readout_us) == (mode.frame_duration_us, readout_us(profile, mode))
+
+
+def test_the_last_part_is_the_one_that_the_frame_just_holds() -> None:
+    """To the byte: a frame of 256 has room for 226 of them."""
+    room = 256 - OVERHEAD_BYTES - 6
+    assert [is_last_part(bytes(room + more), 0, 256) for more in (-1, 0, 1)] == [True, True, False]
+    assert [is_last_part(bytes(room + more), 1, 256) for more in (1, 2)] == [True, False]
+    assert len(part_of(bytes(room + 1), 1, 0, 256).part) == room

@@ -11,6 +11,7 @@ from rig import S as SECOND
 from laserlink.firmware_model.bulk import digest_of
 from laserlink.firmware_model.machine import Broken, Contact, Module, RingTurned, Temperature
 from laserlink.firmware_model.table import TABLE, Input
+from laserlink.firmware_model.timing import ModuleTimer
 from laserlink.protocol import catalogue
 from laserlink.protocol.catalogue import Direction, Row
 from laserlink.protocol.errors import ErrorCode, IllegalInState
@@ -482,3 +483,52 @@ def test_power_phases_before_the_contract() -> None:
         status = power.PowerStatus.decode(frame.payload)
         assert (status.phase, status.limit_ma, rig.module.state) == (phase, 100, S.GREETED)
     assert rig.host.state is not HostState.FAULT
+
+
+def test_what_the_state_forbids_is_refused_by_name() -> None:
+    """A message and the state that it met, in words and as a value."""
+    rig = module_in(S.CONTRACTED)
+    (error,) = _errors(rig.feed_module(rig.frame_to_module(image.StreamStart(0x4000))))
+    assert (error.text, error.value) == ("StreamStart in state contracted", S.CONTRACTED)
+    with pytest.raises(IllegalInState, match=r"^StreamStart in state contracted$") as raised:
+        rig.module._step(Input.STREAM_START, image.StreamStart())
+    assert raised.value.value == S.CONTRACTED
+
+
+def test_a_hot_module_waits_until_it_has_cooled_and_then_five_seconds() -> None:
+    """The watchdog of the attach goes on as long as it is hot, and begins anew when it is not."""
+    module = module_in(S.CONTRACTED).module
+    module.timers.cancel(ModuleTimer.SILENCE)
+    module.on_input(Temperature(90.0), module.now)
+    for _ in range(3):
+        due = module.timers.at(ModuleTimer.ATTACH)
+        assert due is not None
+        module.on_deadline(due)
+        assert module.state is S.CONTRACTED
+    cooled = module.now + SECOND
+    module.on_input(Temperature(30.0), cooled)
+    module.on_deadline(cooled + 5 * SECOND - 1)
+    states = [module.state]
+    module.on_deadline(cooled + 5 * SECOND)
+    assert [*states, module.state] == [S.CONTRACTED, S.POWERED]
+
+
+def test_a_hot_module_notices_that_its_host_fell_silent() -> None:
+    """Heat prolongs the attach, not the silence."""
+    module = module_in(S.CONTRACTED).module
+    module.on_input(Temperature(90.0), module.now)
+    due = module.timers.at(ModuleTimer.SILENCE)
+    assert due is not None
+    module.on_deadline(due)
+    assert module.state is S.RECOVERING
+
+
+def test_a_module_that_is_pulled_off_while_it_boots_does_not_go_on_booting() -> None:
+    """Without power nothing boots; with it, it boots from the beginning."""
+    module = Rig().module
+    booting = []
+    for made, at_ms in ((True, 0), (False, 5), (True, 40)):
+        module.on_input(Contact(made), at_ms * MS)
+        module.on_deadline((at_ms + 10) * MS)
+        booting.append((module.booting, module.boot_count))
+    assert booting == [(True, 1), (False, 1), (True, 2)]

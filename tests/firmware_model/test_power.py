@@ -180,3 +180,13 @@ def test_a_revoke_is_dark_and_within_100_milliamperes_in_the_same_step(state: Mo
     outputs = rig.module.outputs
     assert (outputs.laser, outputs.sensor) == (False, False)
     assert outputs.draw_ma <= 100 and outputs.limit_ma == 100
+
+
+def test_an_offer_that_is_taken_is_not_in_force_before_it_is_accepted() -> None:
+    """Requested: the limit is what any seated module gets; begun without accepting, it is refused."""
+    made = sink()
+    made.request(1, (PowerOffer(5000, 900),))
+    assert (made.phase, made.limit_ma, made.contracted) == (PowerPhase.REQUESTED, DEFAULT_MA, False)
+    with pytest.raises(PowerBudget, match="ready without an accepted request") as raised:
+        made.begin()
+    assert raised.value.value == PowerPhase.REQUESTED

@@ -58,3 +58,12 @@ def test_what_is_no_chunk_goes_another_way() -> None:
     empty.jobs.clear()
     for stream in (stream_of(2, next_frame=0), stream_of(2, LAYOUT.chunks + 1), repeats, bare, empty):
         assert next_run({2: stream}, 0, 7, 0) is None
+
+
+def test_an_image_is_found_while_it_is_sent_and_while_it_is_kept() -> None:
+    """By its id; one that is neither is not there."""
+    stream = stream_of(2)
+    (job,) = stream.jobs
+    assert stream.find(4) is job and stream.find(5) is None
+    stream.kept.append(stream.jobs.popleft())
+    assert stream.find(4) is job and stream.find(5) is None

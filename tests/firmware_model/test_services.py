@@ -146,3 +146,18 @@ def test_rectangles_exist_only_where_hello_agreed_on_them() -> None:
     for request in (control.ControlGet(0, (control.ControlId(9),)), control.ControlSet(0, (window,))):
         refused = rig.ask(request)
         assert isinstance(refused, link.Error) and refused.code is ErrorCode.UNKNOWN_CONTROL
+
+
+def test_a_refused_question_is_answered_with_its_reason() -> None:
+    """How long an echo was and may be; how many controls there are, and which was asked for."""
+    rig = ready()
+    rig.module.connection.out_bytes_max = 256
+    room = 256 - OVERHEAD_BYTES - 2
+    answer = ask(rig, diagnostics.Echo(data=bytes(room)))
+    assert isinstance(answer, diagnostics.EchoReply)
+    answer = ask(rig, diagnostics.Echo(data=bytes(room + 1)))
+    assert isinstance(answer, link.Error)
+    assert answer.text == f"an echo of {room + 1} bytes, {room} are allowed" and answer.value == room + 1
+    answer = ask(rig, control.ControlList(start=200))
+    assert isinstance(answer, link.Error)
+    assert (answer.text, answer.value) == (f"there are {len(rig.module.controls.controls)} controls", 200)

@@ -6,11 +6,25 @@ import pytest
 from rig import MS, OPTICAL, SIDEBAND, EachFrame, Rig, drain, drop_if, host_in, is_type
 from rig import S as SECOND
 
-from laserlink.host_driver.actions import LIGHT_REPEAT_NS, Identity, Lost, ModuleEvent, StateChanged
+from laserlink.firmware_model.machine import Temperature
+from laserlink.host_driver.actions import (
+    LIGHT_REPEAT_NS,
+    Identity,
+    Lost,
+    ModuleEvent,
+    StateChanged,
+    Training,
+    Unanswered,
+)
 from laserlink.host_driver.machine import Light
-from laserlink.protocol.errors import LimitExceeded, MalformedPayload
+from laserlink.host_driver.power import Contract
+from laserlink.host_driver.timing import HostTimer
+from laserlink.protocol import catalogue
+from laserlink.protocol.errors import ErrorCode, LimitExceeded, MalformedPayload
 from laserlink.protocol.limits import EVENTS_PENDING
-from laserlink.protocol.messages import diagnostics, identity, link
+from laserlink.protocol.messages import diagnostics, identity, link, power
+from laserlink.protocol.messages.layout import Record, Request
+from laserlink.protocol.prbs import pattern
 from laserlink.protocol.states import HostState, LossCause, ModuleState, Seating
 
 
@@ -184,3 +198,146 @@ def test_a_module_in_a_fault_is_not_greeted() -> None:
     rig = host_in(HostState.GREETED)
     rig.feed_host(rig.frame_to_module(link.Beacon(state=ModuleState.FAULT), session=0))
     assert rig.host.state is HostState.FAULT and rig.host.outputs.rail_ma == 0
+
+
+def _texts(rig: Rig) -> list[tuple[LossCause, str, bool]]:
+    """Cause, text and finality of each loss."""
+    lost = [event for event in (*rig.events, *rig.host.events) if isinstance(event, Lost)]
+    return [(event.cause, event.text, event.final) for event in lost]
+
+
+def _refuse(rig: Rig, request: type[Request], code: ErrorCode) -> None:
+    """The module answers the request that waits by an error."""
+    waiting = rig.host.requests._outstanding
+    assert waiting is not None and isinstance(waiting.request, request)
+    rig.events.clear()
+    error = link.Error(code=code, request_id=waiting.request.request_id, text="so it is")
+    rig.feed_host(rig.frame_to_module(error, sequence=9))
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [(ErrorCode.TOO_HOT, LossCause.THERMAL), (ErrorCode.POWER_BUDGET, LossCause.POWER),
+     (ErrorCode.WRONG_LANE, LossCause.PROTOCOL)],
+)  # fmt: skip
+def test_light_that_is_refused_is_a_loss_with_the_modules_reason(code: ErrorCode, cause: LossCause) -> None:
+    """Its code says which loss it is, its text is passed on; the session stays."""
+    rig = host_in(HostState.CONTRACTED)
+    _refuse(rig, diagnostics.Train, code)
+    assert _texts(rig) == [(cause, "the module refused light: so it is", False)]
+    assert rig.host.state is HostState.CONTRACTED and rig.host.connection.session
+
+
+def test_a_descriptor_that_is_refused_ends_the_attach() -> None:
+    """But for one that was asked for as the light went out: that is asked for again."""
+    rig = host_in(HostState.IDENTIFYING)
+    fork = rig.fork()
+    _refuse(rig, identity.DescriptorRead, ErrorCode.OUT_OF_BOUNDS)
+    assert _texts(rig) == [(LossCause.PROTOCOL, "the module refused: so it is", True)]
+    assert rig.host.state is HostState.FAULT
+    fork.host.state = HostState.CONTRACTED
+    _refuse(fork, identity.DescriptorRead, ErrorCode.ILLEGAL_IN_STATE)
+    assert _texts(fork) == [] and fork.host.state is HostState.CONTRACTED
+
+
+def test_heat_and_a_fault_are_told_in_words() -> None:
+    """A hot module, and one whose beacons say that it is in a fault."""
+    rig = host_in(HostState.READY)
+    rig.events.clear()
+    rig.module.on_input(Temperature(80.0), rig.now)
+    rig.stepper.settle()
+    rig.run_for(10 * MS)
+    assert _texts(rig) == [(LossCause.THERMAL, "the module is too hot to shine", False)]
+    rig = host_in(HostState.GREETED)
+    rig.feed_host(rig.frame_to_module(link.Beacon(state=ModuleState.FAULT), session=0))
+    assert _texts(rig) == [(LossCause.FIRMWARE, "the module is in a fault", True)]
+
+
+def test_frames_of_a_size_that_was_not_offered_are_told() -> None:
+    """Both sizes in the text, the larger as the value."""
+    rig = host_in(HostState.GREETED)
+    rig.events.clear()
+    reply = link.HelloReply(to_module_bytes_max=1024, to_host_bytes_max=60_000, lanes=())
+    frames = rig.feed_host(rig.frame_to_module(reply))
+    errors = [link.Error.decode(frame.payload) for frame in frames if frame.type == catalogue.ERROR]
+    text = "max_frame of (1024, 60000) was not offered"
+    assert [(error.text, error.value) for error in errors] == [(text, 60_000)]
+    assert _texts(rig) == [(LossCause.PROTOCOL, text, False)]
+
+
+def test_what_chance_draws_is_cut_to_32_bits() -> None:
+    """Whatever the source of chance returns."""
+    rig = Rig()
+    rig.host._draw_session = lambda: (1 << 32) + 5
+    rig.attach()
+    assert rig.host.connection.session == 5
+
+
+def _sent_at(rig: Rig, *messages: type[Record]) -> list[tuple[str, int]]:
+    """Notes which of these messages the host sends, and when; hello is lost."""
+    sent: list[tuple[str, int]] = []
+
+    def note(frame: bytes, number: int) -> list[bytes]:
+        sent.extend((kind.__name__, rig.now) for kind in messages if is_type(frame, kind))
+        return [] if is_type(frame, link.Hello) and link.Hello in messages else [frame]
+
+    rig.stepper.to_module[SIDEBAND].filter = EachFrame(note)
+    rig.stepper.snap_on()
+    return sent
+
+
+def test_hello_waits_for_an_answer_before_it_is_repeated() -> None:
+    """The first time, too: 30 ms and what the line takes."""
+    rig = Rig()
+    sent = _sent_at(rig, link.Hello)
+    rig.run_for(400 * MS)
+    waits = {after - before for (_, before), (_, after) in itertools.pairwise(sent)}
+    assert waits == {rig.host.response_ns} and rig.host.response_ns >= 30 * MS
+
+
+def test_the_rail_has_its_time_to_rise() -> None:
+    """Twenty milliseconds after the module accepted; then the module is told, and the contract stands."""
+    rig = Rig()
+    sent = _sent_at(rig, power.PowerAccept, power.PowerReady)
+    rig.until_states(host=HostState.NEGOTIATING)
+    assert rig.host.power.contract is None
+    rig.await_attached()
+    times = dict(sent)
+    assert 20 * MS <= times["PowerReady"] - times["PowerAccept"] < 25 * MS
+    assert rig.host.power.contract == Contract(5000, 470, 150)
+
+
+def test_what_is_not_answered_any_more_is_told() -> None:
+    """The module was pulled off: whoever waits, for the one under way or the one behind it, learns it."""
+    rig = host_in(HostState.READY)
+    asked = [rig.host.request(diagnostics.Echo(data=text), rig.now) for text in (b"one", b"two")]
+    rig.events.clear()
+    rig.stepper.pull_off()
+    rig.stepper.settle()
+    rig.run_for(11 * MS)
+    assert [event.request for event in rig.told(Unanswered)] == asked
+
+
+@pytest.mark.parametrize("first", [5, (1 << 32) - 1])
+def test_only_a_pong_that_knows_of_the_light_ends_the_hurry(first: int) -> None:
+    """Pings come four times as often until one that says so is answered; numbers wrap."""
+    host = host_in(HostState.READY).host
+    host._ping_number = first
+    host.on_input(Light(False), host.now)
+    host.on_input(Light(True), host.now)
+    for number, every_ns in ((first, LIGHT_REPEAT_NS), (first - 9, LIGHT_REPEAT_NS), (first + 2, 100 * MS)):
+        host.take_pong(link.Pong(number % (1 << 32), 0, 0, 0))
+        due = host.timers.at(HostTimer.PING)
+        assert due is not None
+        host.on_deadline(due)
+        assert host.timers.at(HostTimer.PING) == due + every_ns, number
+
+
+def test_eight_bits_a_byte_are_measured() -> None:
+    """Of each frame, with its wrong ones."""
+    measured = Training()
+    for sequence in (0, 1):
+        wire = bytearray(pattern(sequence, 1000))
+        wire[500] ^= 0b101 * sequence
+        measured.add(diagnostics.Prbs31(bytes(wire)), sequence)
+    assert (measured.frames, measured.bits, measured.bit_errors) == (2, 16_000, 2)

@@ -1,6 +1,7 @@
 """One image being put together, without any wire."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -220,3 +221,68 @@ def test_an_image_whose_start_never_came_is_not_complete() -> None:
     done = assembly(start=False).finish(MS)
     assert [(gap.offset, gap.length) for gap in done.gaps] == [(0, LAYOUT.coded_bytes)]
     assert "no start" in done.gaps[0].reason and np.array_equal(done.picture.reshape(-1), PIXELS)
+
+
+def test_after_a_wrong_strip_only_its_own_chunks_are_lacking() -> None:
+    """Three strips, the second is wrong: what comes again of it makes the image whole, nothing else need."""
+    layout = ImageLayout(1024, 2442, 8, 4096)  # 620 chunks, 248 of them in each whole strip
+    pixels = (np.arange(layout.pixels, dtype=np.uint32) * 2654435761 >> 11 & 0xFF).astype(np.uint16)
+    packed = bytes(_accel.pack(pixels, 8))
+    digests = _accel.strip_digests(packed, layout.strip_bytes)
+    made = Assembly(2, 1, layout, 0, PicturePool())
+    made.take_start(
+        replace(
+            START, bits=8, width=1024, height=2442, coded_bytes=layout.coded_bytes,
+            decoded_bytes=layout.decoded_bytes,
+        )
+    )  # fmt: skip
+    whole = image_digest(digests, layout.coded_bytes)
+    made.take_digests(ImageDigests(1, whole, 0, tuple(digests)))
+    for index in range(layout.chunks):
+        offset = index * layout.chunk_bytes
+        piece = bytearray(packed[offset : offset + layout.chunk_length(index)])
+        piece[0] ^= index == 300
+        made.place(ImageData(1, offset, bytes(piece)))
+    assert layout.strips == 3 and made.all_here and not made.verify()
+    assert (made.missing_chunks().tolist(), made.slot.frames) == ([*range(248, 496)], layout.chunks - 248)
+    for index in range(248, 496):
+        offset = index * layout.chunk_bytes
+        assert not made.all_here
+        made.place(ImageData(1, offset, packed[offset : offset + layout.chunk_bytes]))
+    assert made.all_here and made.verify()
+    done = made.finish(0)
+    assert done.gaps == () and np.array_equal(done.picture.reshape(-1), pixels)
+
+
+def test_before_any_chunk_came_none_is_missed() -> None:
+    """They may all be on their way; only the start is, which comes first."""
+    assert assembly(set(), digests=False).request(tail=False) is None
+    early = assembly(set(), start=False, digests=False).request(tail=False)
+    assert early is not None and (early.wanted, early.ranges) == (Wanted.START, ())
+    made = assembly({1}, digests=False).request(tail=False)
+    assert made is not None and [item.offset for item in made.ranges] == [0]
+
+
+def test_what_does_not_fit_the_image_is_named() -> None:
+    """The image, and how many strips there are; the values are what offended."""
+    made = assembly(start=False, digests=False)
+    with pytest.raises(MalformedPayload) as start:
+        made.take_start(replace(START, image_id=9, width=4))
+    assert (str(start.value), start.value.value) == ("image 9 is not what the stream was configured for", 9)
+    with pytest.raises(OutOfBounds, match=r"^digests up to strip 3 of 1$") as digests:
+        made.take_digests(ImageDigests(1, 0, 1, (1, 2)))
+    assert digests.value.value == 3
+    with pytest.raises(OutOfBounds, match=r"at 7 are no chunk of this image$") as chunk_error:
+        made.place(ImageData(1, 7, bytes(4032)))
+    assert chunk_error.value.value == 7
+
+
+def test_a_start_that_is_made_up_has_every_size_of_the_configuration() -> None:
+    """And the image's own id; nothing of it is a default."""
+    made = Assembly(2, 77, LAYOUT, 0, PicturePool())
+    told = start_of(made.finish(MS))
+    assert told == replace(
+        START, image_id=77, mode_id=told.mode_id, timestamp_ns=told.timestamp_ns,
+        exposure_us=0, control_set_id=told.control_set_id, black_level=0, white_level=4095,
+    )  # fmt: skip
+    assert (told.coded_bytes, told.decoded_bytes, told.chunk_bytes) == (98_304, 131_072, 4032)

@@ -181,3 +181,10 @@ def test_a_taken_trigger_means_scanning(mode: int, state: int) -> None:
     controls.current.update({"AfMode": mode, "AfState": 2})
     controls.remember(5, (ControlValue(2, ValueType.INTEGER, encode_value(ValueType.INTEGER, 0)),))
     assert controls.current["AfState"] == state
+
+
+def test_a_list_that_is_too_long_is_named() -> None:
+    """The text and the value say how many controls there were."""
+    with pytest.raises(LimitExceeded, match=r"^a list of 200 controls$") as raised:
+        HostControls().take(ControlList(0, 0), ControlInfos(0, 200, 0, INFOS))
+    assert raised.value.value == 200

@@ -13,8 +13,8 @@ from laserlink.host_driver.identity import (
     suitable_mode,
     transfer_ns,
 )
-from laserlink.protocol.errors import LocalProtocolError, MalformedPayload
-from laserlink.protocol.messages.identity import Descriptor, SensorMode, SensorNoise
+from laserlink.protocol.errors import LocalProtocolError, MalformedPayload, RemoteProtocolError
+from laserlink.protocol.messages.identity import Descriptor, DescriptorPart, SensorMode, SensorNoise
 from laserlink.protocol.messages.link import LaneOffer
 from laserlink.protocol.states import LaneKind, LineCoding
 from laserlink.protocol.timers import NS_PER_MS
@@ -146,3 +146,25 @@ def test_what_a_later_version_appends_is_ignored() -> None:
     """A module of a later minor version is read as far as it is understood."""
     raw = bytes(DESCRIPTOR) + b"more of everything"
     assert replace(Identity(bytearray(raw)).descriptor, later=b"") == DESCRIPTOR
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "value"),
+    [
+        (DescriptorPart(0, 16_385, 0, b"a"), "a descriptor of 16385 bytes", 16_385),
+        (DescriptorPart(0, 5, 3, b"a"), "descriptor parts out of order", 3),
+        (DescriptorPart(0, 5, 0, b"abcdef"), "a descriptor part runs over the end", 0),
+    ],
+)
+def test_a_part_that_is_refused_is_told_why(part: DescriptorPart, text: str, value: int) -> None:
+    """What is wrong with it, and the number that is."""
+    with pytest.raises(RemoteProtocolError) as raised:
+        Identity().take(part)
+    assert (str(raised.value), raised.value.value) == (text, value)
+
+
+def test_a_descriptor_of_exactly_the_limit_is_taken() -> None:
+    """In two parts, the second of which ends it."""
+    whole = Identity()
+    assert not whole.take(DescriptorPart(0, 16_384, 0, bytes(16_000)))
+    assert whole.take(DescriptorPart(0, 16_384, 16_000, bytes(384)))

@@ -6,27 +6,28 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rig import MS, OPTICAL, SIDEBAND, EachFrame, Rig, Sessions, drain, drop_if, host_in, is_type
+from rig import MS, OPTICAL, SIDEBAND, EachFrame, Rig, Sessions, drain, drop_if, host_in, is_type, one_lane
 from rig import S as SECOND
 
 from laserlink.firmware_model.bulk import UpdateInstalled, digest_of
 from laserlink.firmware_model.machine import Broken, Temperature
 from laserlink.host_driver import actions
-from laserlink.host_driver.actions import Answered, Attached, Lost, NoDevice, Unanswered
+from laserlink.host_driver.actions import Answered, Attached, Lost, NoDevice, StateChanged, Unanswered
 from laserlink.host_driver.assembly import ImageDone
 from laserlink.host_driver.machine import Contact, Host, Light, Shorted
 from laserlink.host_driver.power import PowerSource
 from laserlink.host_driver.table import TABLE, Input
-from laserlink.protocol import catalogue
+from laserlink.protocol import _accel, catalogue
 from laserlink.protocol.catalogue import Direction
 from laserlink.protocol.errors import ErrorCode, LocalProtocolError, MalformedPayload
 from laserlink.protocol.frame import Frame
+from laserlink.protocol.image_layout import ImageLayout
 from laserlink.protocol.limits import EVENTS_PENDING
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.control import Value, ValueType, encode_value
 from laserlink.protocol.messages.layout import Record
 from laserlink.protocol.states import HostState as S
-from laserlink.protocol.states import LossCause, ModuleState, Seating
+from laserlink.protocol.states import LossCause, ModuleState, Seating, TemperatureLevel
 
 # What comes with an input; None for what carries nothing.
 ARGUMENT: dict[Input, Record] = {
@@ -811,3 +812,110 @@ def test_a_stream_that_began_unheard_is_stopped() -> None:
     rig.events.clear()
     (done,) = rig.capture(region=(0, 0, 64, 64))
     assert rig.exact(done)
+
+
+# --- what the machine hands on ---
+
+
+def test_chunks_of_open_images_take_the_fast_path_of_the_image_lane() -> None:
+    """Of a whole image in one piece, the slow path sees the start and the digests; without a kernel, all."""
+    rig = host_in(S.READY)
+    held: list[bytes] = []
+    rig.stepper.to_host[OPTICAL].filter = lambda data, now: held.append(data) or []  # type: ignore[func-returns-value]
+    rig.configure(region=(0, 0, 256, 256))
+    rig.start()
+    rig.until(lambda: rig.module.streams.images_sent == 1)
+    rig.run_for(MS)
+    before = rig.host.connection.counters.frames_received
+    data = b"".join(held)
+    assert rig.host.receive_data(OPTICAL, data, rig.now) == len(data)
+    taken = rig.host.connection.counters.frames_received - before
+    assert taken == (2 if _accel.receive_images is not None else 19)
+    (done,) = [event for event in rig.host.events if isinstance(event, ImageDone)]
+    assert rig.exact(done)
+
+
+def test_a_whole_mode_that_is_answered_by_another_size_is_refused() -> None:
+    """The descriptor says how large the mode is; the answer agrees with itself, and not with that."""
+    rig = host_in(S.READY)
+    asked = rig.host.request(image.StreamConfigure(0, 2, 3, 8), rig.now)
+    drain(rig.host, rig.now)
+    layout = ImageLayout(256, 256, 8, rig.host.connection.in_bytes_max)
+    reply = image.StreamConfigured(
+        asked.request_id, 2, 256, 256, layout.coded_bytes, layout.chunk_bytes, layout.frames, 1000
+    )
+    rig.feed_host(rig.frame_to_module(reply))
+    (told,) = [event for event in rig.host.events if isinstance(event, Unanswered)]
+    assert str(told.fault) == "stream 2: 256 x 256 was not asked for"
+
+
+@pytest.mark.parametrize("by", ["stop", "configure"])
+def test_an_image_that_is_cut_short_is_handed_over_with_its_time(by: str) -> None:
+    """What was on its way when its stream was stopped, or configured anew."""
+    rig = host_in(S.STREAMING)
+    rig.stepper.to_host[OPTICAL].filter = drop_if(lambda frame, number: number % 5 == 4)
+    rig.until(lambda: any(stream.open for stream in rig.host.streams._streams.values()))
+    rig.events.clear()
+    if by == "stop":
+        reply = rig.ask(image.StreamStop())
+        assert isinstance(reply, image.StreamStopped)
+    else:
+        layout = ImageLayout(64, 64, 8, rig.host.connection.in_bytes_max)
+        sizes = (64, 64, layout.coded_bytes, layout.chunk_bytes, layout.frames, 1000)
+        asked = rig.host.submit(image.StreamConfigure(0, 2, 3, 8, 0, 0, 64, 64))
+        rig.feed_host(rig.frame_to_module(image.StreamConfigured(asked.request_id, 2, *sizes)))
+    done = [event for event in (*rig.events, *rig.host.events) if isinstance(event, ImageDone)]
+    assert done and all(0 < item.done_ns <= rig.now for item in done)
+
+
+def test_each_change_of_state_has_its_time() -> None:
+    """From the contact to ready, in order; the first one as the contact is made, the last one long after."""
+    rig = Rig()
+    rig.run_for(7 * MS)
+    rig.stepper.snap_on()
+    rig.until_states(host=S.READY)
+    changes = rig.told(StateChanged)
+    assert (changes[0].state, changes[0].at_ns) == (S.SEATING, 7 * MS)
+    assert (changes[1].state, changes[1].at_ns) == (S.POWERED, 107 * MS)
+    assert [change.at_ns for change in changes] == sorted(change.at_ns for change in changes)
+
+
+def test_a_list_of_controls_in_parts_is_asked_for_part_by_part() -> None:
+    """A slow line takes short frames, and needs several: all controls are known, in order."""
+    rig = Rig(one_lane(115_200), "uart-1m")
+    asked: list[int] = []
+
+    def note(frame: bytes, number: int) -> list[bytes]:
+        if is_type(frame, control.ControlList):
+            asked.append(control.ControlList.decode(frame[20:-4]).start)
+        return [frame]
+
+    rig.stepper.to_module[SIDEBAND].filter = EachFrame(note)
+    rig.attach()
+    names = [item.name for item in rig.module.controls.controls.values()]
+    assert list(rig.host.controls.known) == names and len(asked) > 2
+    assert asked == sorted(set(asked)) and asked[0] == 0
+
+
+def test_a_list_that_is_asked_for_again_attaches_nobody_again() -> None:
+    """The settings are given back once, and the module is attached once."""
+    rig = host_in(S.READY)
+    rig.until(lambda: rig.host.requests.idle)
+    rig.events.clear()
+    assert isinstance(rig.ask(control.ControlList()), control.ControlInfos)
+    rig.run_for(100 * MS)
+    assert not rig.told(Attached)
+
+
+def test_word_of_heat_is_followed_by_its_level() -> None:
+    """Hot: no light is asked for. Warm again: it is."""
+    rig = host_in(S.READY)
+    rig.events.clear()
+    first = rig.host.event_receiver.expected
+    told = []
+    for number, level in enumerate((TemperatureLevel.HOT, TemperatureLevel.WARM)):
+        event = power.TemperatureEvent(level, 7000)
+        frames = rig.feed_host(rig.frame_to_module(event, sequence=first + number, flags=1))
+        trains = [frame for frame in frames if frame.type == catalogue.BY_MESSAGE[diagnostics.Train].type]
+        told.append((rig.host.state, len(trains)))
+    assert told == [(S.CONTRACTED, 0), (S.CONTRACTED, 1)] and rig.host.power.celsius == 70.0

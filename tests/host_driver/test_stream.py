@@ -25,12 +25,24 @@ from laserlink.firmware_model.stream import ExposureWanted, PackedImage
 from laserlink.host_driver.actions import Lost, ModuleEvent
 from laserlink.host_driver.assembly import ImageDone
 from laserlink.host_driver.shot import Gap
+from laserlink.host_driver.stream import HostStreams
 from laserlink.protocol import catalogue
-from laserlink.protocol.errors import ErrorCode, MalformedPayload
+from laserlink.protocol.connection import Connection, Role
+from laserlink.protocol.digest import image_digest, strip_digests
+from laserlink.protocol.errors import (
+    ErrorCode,
+    LocalProtocolError,
+    MalformedPayload,
+    OutOfBounds,
+    UnknownStream,
+)
 from laserlink.protocol.frame import Frame
+from laserlink.protocol.image_layout import ImageLayout
 from laserlink.protocol.limits import IMAGES_IN_FLIGHT, RESEND_TRIES
 from laserlink.protocol.messages import control, image, link
+from laserlink.protocol.messages.layout import Record
 from laserlink.protocol.states import HostState, LossCause, ModuleState
+from laserlink.protocol.timers import RESEND_AGAIN_NS, RESEND_FIRST_NS, RETENTION_NS
 
 SMALL = (16, 32, 256, 256)  # RAW8: 17 chunks of 4032 bytes in one strip
 
@@ -605,3 +617,511 @@ def test_a_region_streams_on_either_kind_of_link(lanes: tuple[link.LaneOffer, ..
     rig.attach()
     done = rig.capture(images=2, mode_id=3, region=(8, 8, 64, 64), timeout_ns=20 * SECOND)
     assert all(map(rig.exact, done)) and not rig.told(Lost)
+
+
+# --- the streams by themselves: when what is asked for, and when it is over ---
+
+
+class Bench:
+    """The host's streams on a link without a module: messages go in by hand."""
+
+    def __init__(self) -> None:
+        self.connection = Connection(Role.HOST, TWO_LANES)
+        self.connection.open(7, 0)
+        self.connection.in_bytes_max = self.connection.out_bytes_max = 4096
+        self.connection.features = link.Features.RESEND
+        self.streams = HostStreams(self.connection)
+        self.first_ns, self.again_ns, self.retention_ns = (
+            self.connection.extended(timer_ns, OPTICAL)
+            for timer_ns in (RESEND_FIRST_NS, RESEND_AGAIN_NS, RETENTION_NS)
+        )
+
+    def configure(self, channel: int = 2, now: int = 0) -> ImageLayout:
+        layout = ImageLayout(256, 256, 8, 4096)  # 17 chunks
+        asked = image.StreamConfigure(0, channel, 3, 8, 0, 0, 256, 256)
+        reply = image.StreamConfigured(
+            0, channel, 256, 256, layout.coded_bytes, layout.chunk_bytes, layout.frames, 1000
+        )
+        self.streams.configured(asked, reply, None, now)
+        return layout
+
+    def start(self, images: int, channel: int = 2, first_image_id: int = 1) -> None:
+        self.streams.started(images, image.StreamStarted(0, channel, first_image_id, 0), 0)
+
+    def chunk(self, index: int, image_id: int = 1, now: int = 0) -> None:
+        self.streams.take(2, image.ImageData(image_id, index * 4032, bytes(4032)), now)
+
+    def sent(self) -> list[tuple[int, Record]]:
+        """Channel and message of each frame that went out."""
+        frames = [Frame(f[3], f[4], 0, 0, f[20:-4]) for f in iter(self._next_wire, b"")]
+        return [(f.channel, catalogue.BY_TYPE[f.type].message.decode(f.payload)) for f in frames]
+
+    def _next_wire(self) -> bytes:
+        return self.connection.next_frame(SIDEBAND)
+
+    def asked(self) -> list[tuple[int, list[int]]]:
+        """Image id and offsets of each resend that went out."""
+        resends = [message for _, message in self.sent() if isinstance(message, image.Resend)]
+        return [(item.image_id, [part.offset for part in item.ranges]) for item in resends]
+
+    def handed_over(self) -> list[tuple[int, int]]:
+        """Image id and time of each image that is done."""
+        return [(done.image_id, done.done_ns) for done in iter(self.streams.take_done, None)]
+
+
+def test_credit_goes_out_on_the_channel_of_its_stream() -> None:
+    """For as many images as there is memory for, or as are wanted; again when it is repeated."""
+    bench = Bench()
+    for channel, images, granted in ((7, 0, IMAGES_IN_FLIGHT), (2, 1, 1)):
+        frames = bench.configure(channel).frames
+        bench.start(images, channel)
+        assert bench.sent() == [(channel, link.Credit(granted * frames - 1))]
+    bench.streams.repeat_grants()
+    assert [channel for channel, _ in bench.sent()] == [7, 2]
+
+
+def test_what_is_missing_is_asked_for_after_the_first_wait_and_not_before() -> None:
+    """A hole may close by itself within a millisecond; then it is asked for, once, and again much later."""
+    bench = Bench()
+    bench.configure()
+    bench.start(1)
+    bench.sent()
+    bench.chunk(2)
+    for now, asked in (
+        (0, []), (bench.first_ns - 1, []), (bench.first_ns, [(1, [0])]), (bench.first_ns + 1, []),
+        (bench.first_ns + bench.again_ns - 1, []), (bench.first_ns + bench.again_ns, [(1, [0])]),
+    ):  # fmt: skip
+        bench.streams.advance(now, 0)
+        assert bench.asked() == asked, now
+
+
+def test_an_image_is_given_up_when_its_retention_ends_and_the_module_was_heard_since() -> None:
+    """To the nanosecond, and only when the module spoke after the first request: it may be silent."""
+    for late_ns, heard_after_ns, over in ((-1, 1, False), (0, 0, False), (0, 1, True)):
+        bench = Bench()
+        bench.configure()
+        bench.start(1)
+        bench.chunk(2)
+        bench.streams.advance(0, 0)
+        bench.streams.advance(bench.first_ns, 0)
+        end = bench.retention_ns + late_ns
+        bench.streams.advance(end, bench.first_ns + heard_after_ns)
+        assert bench.handed_over() == ([(1, end)] if over else []), (late_ns, heard_after_ns)
+
+
+def test_the_next_image_is_looked_for_only_while_none_is_open() -> None:
+    """An image that comes shows that the module sends; without one, the start of the next is asked for."""
+    bench = Bench()
+    bench.configure()
+    bench.start(0)
+    bench.sent()
+    for index in range(16):
+        bench.chunk(index)
+    probe_ns = bench.retention_ns // 2
+    bench.streams.advance(0, 0)
+    bench.streams.advance(probe_ns, 0)
+    assert {image_id for image_id, _ in bench.asked()} <= {1}
+    bench.start(0, first_image_id=4)
+    bench.streams.advance(probe_ns - 1, 0)
+    assert bench.asked() == []
+    bench.streams.advance(probe_ns, 0)
+    assert bench.asked() == [(4, [])]
+
+
+@pytest.mark.parametrize("again", ["configured", "started", "stopped"])
+def test_what_was_on_its_way_is_handed_over_when_its_run_ends(again: str) -> None:
+    """Configured anew, started anew or stopped: with its gaps, and with the time."""
+    bench = Bench()
+    bench.configure()
+    bench.start(3)
+    bench.chunk(0)
+    if again == "configured":
+        bench.configure(now=55)
+    elif again == "started":
+        bench.streams.started(1, image.StreamStarted(0, 2, 2, 0), 55)
+    else:
+        bench.streams.stopped(image.StreamStopped(0, 2, 0), 55)
+    assert bench.handed_over() == [(1, 55)]
+
+
+def test_as_many_late_ends_are_passed_over_as_runs_ended_unheard() -> None:
+    """Two runs were stopped when all was sent: both events are still to come, and end no later run."""
+    bench = Bench()
+    bench.configure()
+    for _ in range(2):
+        bench.start(2)
+        bench.streams.stopped(image.StreamStopped(0, 2, 2), 0)
+    bench.start(5)
+    for active in (True, True, False):
+        bench.streams.ended(image.StreamEnded(2, images=0), 0)
+        bench.streams.advance(0, 0)
+        assert bench.streams.active is active
+
+
+@pytest.mark.parametrize(("wanted", "sent"), [(0, 0), (3, 2)])
+def test_a_stop_in_the_middle_of_a_run_leaves_no_end_to_come(wanted: int, sent: int) -> None:
+    """The module sends no event for it: the next one is of the next run."""
+    bench = Bench()
+    bench.configure()
+    bench.start(wanted)
+    bench.streams.stopped(image.StreamStopped(0, 2, sent), 0)
+    bench.start(5)
+    bench.streams.ended(image.StreamEnded(2, images=0), 0)
+    bench.streams.advance(0, 0)
+    assert not bench.streams.active
+
+
+def test_a_run_whose_end_was_heard_leaves_none_to_come() -> None:
+    """Its event came before the stop did."""
+    bench = Bench()
+    bench.configure()
+    bench.start(2)
+    bench.chunk(0)
+    bench.streams.ended(image.StreamEnded(2, images=2), 0)
+    bench.streams.stopped(image.StreamStopped(0, 2, 2), 0)
+    bench.start(5)
+    bench.streams.ended(image.StreamEnded(2, images=0), 0)
+    bench.streams.advance(0, 0)
+    assert not bench.streams.active
+
+
+def test_a_stream_that_cannot_be_is_named() -> None:
+    """One that is not configured, and one whose picture no layout has."""
+    bench = Bench()
+    with pytest.raises(UnknownStream, match=r"^stream 9 is not configured$") as unknown:
+        bench.streams.interval_us(9)
+    assert unknown.value.value == 9
+    asked = image.StreamConfigure(0, 5, 3, 8, 0, 0, 6, 2)
+    with pytest.raises(MalformedPayload, match=r"^stream 5: .*multiple of 4") as malformed:
+        bench.streams.configured(asked, image.StreamConfigured(0, 5, 6, 2), None, 0)
+    assert malformed.value.value == 5
+
+
+def test_the_fast_path_of_a_lane_is_open_for_images_between_frames_only() -> None:
+    """Session, room and open images: of the image lane, once one is open, between frames."""
+    bench = Bench()
+    bench.configure()
+    bench.start(1)
+    assert bench.streams.open_slots(OPTICAL) is None
+    bench.chunk(0)
+    found = bench.streams.open_slots(OPTICAL)
+    assert found is not None and (found[0], [slot.image_id for slot in found[2]]) == (7, [1])
+    assert bench.streams.open_slots(SIDEBAND) is None
+    list(bench.connection.receive(OPTICAL, b"\xeb\x90", 0, lambda: HostState.STREAMING))
+    assert bench.streams.open_slots(OPTICAL) is None
+
+
+def test_an_image_of_which_nothing_came_is_asked_for_after_the_first_wait_too() -> None:
+    """The next one shows that it was sent: what is missing of it may still come, for a millisecond."""
+    bench = Bench()
+    bench.configure()
+    bench.start(2)
+    bench.sent()
+    bench.chunk(0, image_id=2)
+    bench.streams.advance(0, 0)
+    assert bench.asked() == []
+    bench.streams.advance(bench.first_ns, 0)
+    assert bench.asked() == [(1, []), (2, [])]
+
+
+def test_layout_and_pace_are_those_of_the_stream() -> None:
+    """As configured, and as the module changes them; of one that is not configured, there are none."""
+    bench = Bench()
+    layouts = {channel: bench.configure(channel) for channel in (2, 5)}
+    bench.streams.changed(image.StreamChanged(5, image.StreamChange.DERATED, 4000))
+    assert [bench.streams.interval_us(channel) for channel in (2, 5)] == [1000, 4000]
+    assert {channel: bench.streams.layout_of(channel) for channel in (2, 5)} == layouts
+    with pytest.raises(LocalProtocolError, match=r"^stream 3 is not configured$"):
+        bench.streams.layout_of(3)
+    with pytest.raises(UnknownStream):
+        bench.streams.changed(image.StreamChanged(3, image.StreamChange.DERATED, 4000))
+
+
+@pytest.mark.parametrize(
+    ("asked", "mode", "told"),
+    [((0, 0), None, True), ((0, 0), (256, 256), True), ((0, 0), (256, 254), False),
+     ((0, 0), (252, 256), False),
+     ((256, 0), (728, 256), True), ((0, 256), (256, 546), True), ((256, 0), (728, 546), False),
+     ((0, 256), (728, 546), False)],
+)  # fmt: skip
+def test_a_side_that_was_not_asked_for_is_that_of_the_mode(
+    asked: tuple[int, int], mode: tuple[int, int] | None, told: bool
+) -> None:
+    """0 is the whole side of the mode; of a mode that is not known, the module is believed."""
+    bench = Bench()
+    layout = ImageLayout(256, 256, 8, 4096)
+    reply = image.StreamConfigured(
+        0, 2, 256, 256, layout.coded_bytes, layout.chunk_bytes, layout.frames, 1000
+    )
+    request = image.StreamConfigure(0, 2, 3, 8, 0, 0, *asked)
+    if told:
+        bench.streams.configured(request, reply, mode, 0)
+        assert bench.streams.layout_of(2) == layout
+    else:
+        with pytest.raises(MalformedPayload, match=r"^stream 2: 256 x 256 was not asked for$"):
+            bench.streams.configured(request, reply, mode, 0)
+
+
+def test_sizes_that_contradict_each_other_are_told_of_their_stream() -> None:
+    """Of a configuration, and of a run that begins with an image that there is not."""
+    bench = Bench()
+    layout = bench.configure(5)
+    request = image.StreamConfigure(0, 5, 3, 8, 0, 0, 256, 256)
+    reply = image.StreamConfigured(0, 5, 256, 256, layout.coded_bytes, 64, layout.frames, 1000)
+    with pytest.raises(MalformedPayload, match=r"^stream 5: sizes contradict each other$") as sizes:
+        bench.streams.configured(request, reply, None, 0)
+    with pytest.raises(MalformedPayload, match=r"^stream 5: there is no image 0$") as start:
+        bench.start(1, 5, first_image_id=0)
+    assert (sizes.value.value, start.value.value) == (5, 5)
+
+
+@pytest.mark.parametrize("again", ["started", "configured"])
+def test_the_end_of_a_run_that_another_one_followed_is_still_to_come(again: str) -> None:
+    """The module took a new run, so the one before is over: its event comes late, and ends nothing."""
+    bench = Bench()
+    bench.configure()
+    bench.start(2)
+    if again == "configured":
+        bench.configure()
+    bench.start(5)
+    for active in (True, False):
+        bench.streams.ended(image.StreamEnded(2, images=0), 0)
+        bench.streams.advance(0, 0)
+        assert bench.streams.active is active
+
+
+def test_a_run_of_one_that_was_stopped_when_it_was_sent_has_its_end_to_come() -> None:
+    """The shortest run that there is."""
+    bench = Bench()
+    bench.configure()
+    bench.start(1)
+    bench.streams.stopped(image.StreamStopped(0, 2, 1), 0)
+    bench.start(5)
+    bench.streams.ended(image.StreamEnded(2, images=0), 0)
+    bench.streams.advance(0, 0)
+    assert bench.streams.active
+
+
+def test_credit_is_given_once_and_never_for_a_stream_that_does_not_run() -> None:
+    """What was granted already is not granted again as images are done; stopped, it is not repeated."""
+    bench = Bench()
+    frames = bench.configure().frames
+    bench.start(3)
+    assert bench.sent() == [(2, link.Credit(2 * frames - 1))]
+    for image_id, sent in ((1, [(2, link.Credit(3 * frames - 1))]), (2, []), (3, [])):
+        bench.streams.take(2, image.ImageGone(image_id), 0)
+        assert bench.sent() == sent, image_id
+    bench.streams.repeat_grants()
+    assert bench.sent() == [(2, link.Credit(3 * frames - 1))]
+    bench.streams.stopped(image.StreamStopped(0, 2, 3), 0)
+    bench.streams.repeat_grants()
+    assert bench.sent() == []
+
+
+@pytest.mark.parametrize(("images", "asked"), [(0, []), (1, [4]), (2, [4, 5]), (9, [4, 5])])
+def test_what_was_sent_and_never_showed_is_asked_for_at_the_end(images: int, asked: list[int]) -> None:
+    """All that the module says it sent, from the first on, as far as it was granted."""
+    bench = Bench()
+    bench.configure()
+    bench.start(3, first_image_id=4)
+    bench.sent()
+    bench.streams.ended(image.StreamEnded(2, images=images), 0)
+    bench.streams.advance(bench.first_ns, 0)
+    assert [image_id for image_id, _ in bench.asked()] == asked
+    assert bench.streams.active is bool(asked)
+
+
+def test_a_lost_session_hands_over_what_was_on_its_way_of_all_streams() -> None:
+    """With its time; and no stream runs any more."""
+    bench = Bench()
+    for channel in (2, 5):
+        bench.configure(channel)
+        bench.start(2, channel)
+        bench.streams.take(channel, image.ImageData(1, 0, bytes(4032)), 0)
+    bench.streams.abandon_all(77)
+    done = list(iter(bench.streams.take_done, None))
+    assert [(item.channel, item.image_id, item.done_ns) for item in done] == [(2, 1, 77), (5, 1, 77)]
+    assert not bench.streams.active and bench.streams.open_slots(OPTICAL) is None
+
+
+def test_a_reset_forgets_everything() -> None:
+    """As a new session does: streams, open images, the dark, and starts that nobody heard."""
+    bench = Bench()
+    bench.configure()
+    bench.start(2)
+    bench.chunk(0)
+    bench.streams.pause()
+    bench.streams.unheard.update({7, 2})
+    bench.streams.reset()
+    assert bench.streams.take_unheard() == [] and not bench.streams.active
+    assert bench.streams.open_slots(OPTICAL) is None and bench.streams.next_deadline() is None
+    with pytest.raises(UnknownStream):
+        bench.chunk(0)
+    bench.configure()
+    bench.start(2)
+    assert bench.streams.next_deadline() == bench.retention_ns // 2
+
+
+def test_starts_that_nobody_heard_are_taken_once_in_order() -> None:
+    """They are stopped when the link is back."""
+    bench = Bench()
+    bench.streams.unheard.update({7, 2})
+    assert (bench.streams.take_unheard(), bench.streams.take_unheard()) == ([2, 7], [])
+
+
+def test_frames_of_images_that_are_over_change_nothing() -> None:
+    """Of a stream that does not run, or of an image that was handed over: neither an error nor an image."""
+    bench = Bench()
+    bench.configure()
+    bench.chunk(0)
+    bench.start(0)
+    bench.streams.take(2, image.ImageGone(1), 0)
+    assert bench.handed_over() == [(1, 0)]
+    bench.chunk(0)
+    bench.chunk(0, image_id=2 + ((1 << 32) - 1) // 2)
+    assert bench.streams.open_slots(OPTICAL) is None
+    bench.streams.stopped(image.StreamStopped(0, 2, 1), 0)
+    bench.chunk(0, image_id=2)
+    assert bench.handed_over() == [] and bench.streams.open_slots(OPTICAL) is None
+
+
+@pytest.mark.parametrize("image_id", [0, 3, 4, ((1 << 32) - 1) // 2])
+def test_an_image_that_was_not_granted_is_named(image_id: int) -> None:
+    """Two were: the next one is the first that is too much."""
+    bench = Bench()
+    bench.configure()
+    bench.start(0)
+    with pytest.raises(OutOfBounds, match=rf"^image {image_id} was not granted$") as raised:
+        bench.chunk(0, image_id=image_id)
+    assert raised.value.value == image_id and bench.streams.open_slots(OPTICAL) is None
+
+
+def test_in_the_dark_nothing_is_asked_for_and_in_the_light_it_begins_anew() -> None:
+    """No deadline runs meanwhile; then images in the middle have the time of a repeat, and a probe is due."""
+    bench = Bench()
+    for channel in (2, 5):
+        bench.configure(channel)
+        bench.start(2, channel)
+    bench.chunk(2)
+    bench.streams.advance(0, 0)
+    bench.streams.pause()
+    bench.sent()
+    late_ns = 3 * bench.retention_ns
+    bench.streams.advance(late_ns, late_ns)
+    assert bench.asked() == bench.handed_over() == [] and bench.streams.next_deadline() is None
+    bench.streams.resume(late_ns)
+    assert bench.streams.next_deadline() == late_ns
+    bench.streams.advance(late_ns, late_ns)
+    assert [(channel, type(message)) for channel, message in bench.sent()] == [(5, image.Resend)]
+    due = late_ns + bench.again_ns
+    assert bench.streams.next_deadline() == due
+    bench.streams.advance(due - 1, late_ns)
+    assert bench.asked() == []
+    bench.streams.advance(due, late_ns)
+    assert bench.asked() == [(1, [0])] and bench.handed_over() == []
+
+
+LATER_NS = 1000 * SECOND
+
+
+def test_a_word_is_wanted_of_a_module_that_stands_still_unheard() -> None:
+    """After the time of a repeat without progress, and unless it spoke since: then the tail is asked for."""
+    for wait_ns, heard_ns, wanted, tail in (
+        (-1, LATER_NS, False, False), (0, LATER_NS, True, False), (0, LATER_NS + 1, False, True),
+    ):  # fmt: skip
+        bench = Bench()
+        bench.configure(now=LATER_NS)
+        bench.start(1)
+        bench.sent()
+        bench.chunk(1, now=LATER_NS)
+        assert not bench.streams.advance(LATER_NS, LATER_NS)
+        now = LATER_NS + bench.again_ns + wait_ns
+        assert bench.streams.advance(now, heard_ns) is wanted
+        ((_, offsets),) = bench.asked()
+        assert (offsets == [0, 2 * 4032]) is tail and offsets[0] == 0
+
+
+def test_a_word_is_wanted_when_any_image_wants_it() -> None:
+    """Of one stream nothing comes, of the next it does; what is given up wants nothing."""
+    bench = Bench()
+    for channel in (2, 5):
+        bench.configure(channel)
+        bench.start(1, channel)
+        bench.streams.take(channel, image.ImageData(1, 0, bytes(4032)), 0)
+    bench.streams.advance(0, 0)
+    bench.streams.take(5, image.ImageData(1, 4032, bytes(4032)), bench.again_ns)
+    assert bench.streams.advance(bench.again_ns, 0)
+    assert bench.streams.advance(bench.retention_ns + bench.again_ns, bench.again_ns + 1) is False
+    done = bench.streams.take_done()
+    assert done is not None and done.channel == 2 and bench.streams.take_done() is None
+
+
+def test_a_whole_image_is_handed_over_and_wants_no_word() -> None:
+    """However long ago its last frame came."""
+    bench = Bench()
+    layout = bench.configure()
+    bench.start(1)
+    digest = strip_digests(bytes(layout.coded_bytes), layout.strip_bytes)
+    start = image.ImageStart(
+        1, bits=8, width=256, height=256, coded_bytes=layout.coded_bytes, decoded_bytes=layout.decoded_bytes,
+        chunk_bytes=layout.chunk_bytes,
+    )  # fmt: skip
+    whole = image_digest(digest, layout.coded_bytes)
+    for message in (start, image.ImageDigests(1, whole, 0, tuple(digest))):
+        bench.streams.take(2, message, 0)
+    for index in range(16):
+        bench.chunk(index)
+    bench.streams.take(2, image.ImageData(1, 16 * 4032, bytes(1024)), 0)
+    assert bench.streams.advance(bench.again_ns, 0) is False
+    done = bench.streams.take_done()
+    assert done is not None and (done.gaps, done.start, done.done_ns) == ((), start, bench.again_ns)
+
+
+@pytest.mark.parametrize("channel", [2, 5])
+def test_what_is_asked_for_goes_out_on_the_channel_of_its_stream(channel: int) -> None:
+    """A part of an image, and the start of one of which nothing came."""
+    bench = Bench()
+    bench.configure(channel)
+    bench.start(0, channel)
+    bench.sent()
+    bench.streams.advance(bench.retention_ns // 2, 0)
+    assert bench.sent() == [(channel, image.Resend(1, image.Wanted.START, ()))]
+    bench.streams.take(channel, image.ImageData(1, 4032, bytes(4032)), 0)
+    bench.streams.advance(0, 0)
+    bench.streams.advance(bench.first_ns, 0)
+    asked = image.Resend(1, image.Wanted.START, (image.Range(0, 4032),))
+    assert bench.sent() == [(channel, asked)]
+
+
+def test_a_module_without_the_feature_is_asked_for_nothing() -> None:
+    """Neither for a part nor for a start; an image that stands still is handed over as it is."""
+    bench = Bench()
+    bench.connection.features = link.Features.NONE
+    bench.configure()
+    bench.start(0)
+    bench.sent()
+    bench.streams.advance(bench.retention_ns, 0)
+    assert bench.sent() == [] and bench.streams.next_deadline() is None
+    bench.chunk(4)
+    for now in (0, bench.first_ns, bench.again_ns + bench.first_ns, bench.retention_ns + bench.again_ns):
+        bench.streams.advance(now, now)
+        assert bench.asked() == []
+    assert bench.handed_over() == [(1, bench.retention_ns + bench.again_ns)]
+
+
+def test_after_an_image_the_next_one_is_looked_for_half_a_retention_later() -> None:
+    """Counted from when it was handed over; stopped, no more is granted."""
+    bench = Bench()
+    bench.configure()
+    bench.start(0)
+    at_ns = bench.retention_ns // 2 - 1
+    bench.streams.take(2, image.ImageGone(1), at_ns)
+    bench.sent()
+    due = at_ns + bench.retention_ns // 2
+    assert bench.streams.next_deadline() == due
+    for now, asked in ((due - 1, []), (due, [(2, [])])):
+        bench.streams.advance(now, 0)
+        assert bench.asked() == asked
+    bench.chunk(0, image_id=2)
+    bench.streams.stopped(image.StreamStopped(0, 2, 1), due)
+    assert bench.handed_over() == [(1, at_ns), (2, due)] and bench.sent() == []

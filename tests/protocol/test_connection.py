@@ -1,5 +1,6 @@
 """The session layer: what is ours, what is legal, what is answered, and what is sent first."""
 
+from dataclasses import replace
 from enum import IntEnum
 
 import pytest
@@ -489,3 +490,158 @@ def test_lanes_that_both_ends_have(module: End) -> None:
     module.connection.close()
     assert module.connection.image_lane is LaneKind.OPTICAL
     assert set(Channel.STREAM.value) == set(range(2, 15))
+
+
+# --- what the caller is told of damage, refusals and cut pieces ---
+
+
+def test_damaged_frames_of_the_wanted_type_and_session_are_kept(host: End) -> None:
+    """Training counts wrong bits: of what fails its check, its own pattern of this session, and only that."""
+    pattern = catalogue.BY_MESSAGE[Prbs31].type
+    host.state = HostState.TRAINING
+    host.connection.damaged_type = pattern
+    for kind, session in ((pattern, SESSION), (pattern, SESSION + 1), (catalogue.IMAGE_DATA, SESSION)):
+        spoiled = bytearray(wire(kind, b"0123456789ab", session=session))
+        spoiled[24] ^= 1
+        assert host.take(bytes(spoiled) + wire(pattern, Prbs31(b"good")), LaneKind.OPTICAL)
+    kept = [(frame.type, frame.session, frame.payload) for frame in host.connection.damaged]
+    assert kept == [(pattern, SESSION, b"0123556789ab")]
+
+
+def test_with_more_at_hand_a_half_frame_is_left_to_the_caller(host: End) -> None:
+    """What is not whole is given back and not counted; shown again with its end, it is the frame."""
+    host.state = HostState.STREAMING
+    image = wire(catalogue.IMAGE_DATA, ImageData(chunk=b"1234"), channel=2)
+
+    def take(data: bytes, more: bool) -> int:
+        found = host.connection.receive(LaneKind.OPTICAL, data, 0, lambda: host.state, more=more)
+        return len(list(found))
+
+    assert (take(image + image[:9], True), host.connection.untaken) == (1, 9)
+    assert host.connection.counters.bytes_received == len(image)
+    assert host.connection.between_frames(LaneKind.OPTICAL)
+    assert (take(image, False), host.connection.untaken) == (1, 0)
+    assert host.connection.counters.bytes_received == 2 * len(image)
+
+
+def test_a_refusal_says_what_was_refused(module: End) -> None:
+    """The text of an error names the message and the state, or the type that nobody knows."""
+    module.take(wire(kind=0x3F))
+    module.state = ModuleState.FAULT
+    module.take(wire())
+    assert [error.text for error in module.errors()] == ["type 0x3f is unknown", "Ping in state fault"]
+
+
+def test_the_version_of_a_foreign_peer_is_remembered(module: End) -> None:
+    """None was heard at first; then the last one, whatever else is heard."""
+    assert module.connection.foreign_version == 0
+    module.take(wire(version=0x23))
+    module.take(wire(kind=0x3F))
+    assert module.connection.foreign_version == 0x23
+
+
+def test_a_frame_of_exactly_max_frame_is_sent(host: End) -> None:
+    """The longest message fills the frame to the byte; one byte more is the caller's error, with its size."""
+    room = host.connection.out_bytes_max - len(bytes(Frame(ECHO, 0, 0, 0))) - len(bytes(Echo()))
+    assert len(host.connection.send(Echo(data=bytes(room)))) == host.connection.out_bytes_max
+    with pytest.raises(LocalProtocolError, match=f"Echo of {room + 3} bytes is over max_frame"):
+        host.connection.send(Echo(data=bytes(room + 1)))
+
+
+def test_a_new_connection_has_no_session() -> None:
+    """Nothing is agreed on, nothing was heard, and sequences begin with 0; so it is again after closing."""
+    connection = Connection(Role.HOST, (SIDE, LASER))
+    found = (connection.session, connection.untaken, connection.features, connection.peek_sequence(5))
+    assert found == (0, 0, Features.NONE, 0)
+    connection.open(SESSION, 9)
+    assert (connection.session, connection.peek_sequence(5)) == (SESSION, 9)
+    connection.close()
+    assert connection.session == 0
+    with pytest.raises(LocalProtocolError, match=r"^a link needs a sideband \(or plain serial\) lane$"):
+        Connection(Role.HOST, (LASER,))
+
+
+def test_a_frame_has_what_it_is_given() -> None:
+    """Channel, session and sequence; what is not given is the connection's."""
+    connection = End(Role.HOST).connection
+    frame = connection.frame(Credit(9), 5, session=7, sequence=8)
+    assert (frame.channel, frame.session, frame.sequence, frame.payload) == (5, 7, 8, bytes(Credit(9)))
+    frame = connection.frame(Credit(9))
+    assert (frame.channel, frame.session, frame.sequence) == (2, SESSION, 1000)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"version": 0x23}, "version 2 is not spoken here"),
+        ({"flags": 0x80}, "flags 0x80 are reserved"),
+        ({"channel": 0x1F}, "channel 0x1f has reserved bits"),
+    ],
+)
+def test_a_header_that_is_not_legal_is_told_why(module: End, fields: dict[str, int], text: str) -> None:
+    """In the words that the user sees at the other end."""
+    module.take(wire(**fields))
+    assert [error.text for error in module.errors()] == [text]
+
+
+def test_damaged_frames_that_are_kept_are_bounded(host: End) -> None:
+    """Nobody takes them: the last ones stay."""
+    pattern = catalogue.BY_MESSAGE[Prbs31].type
+    host.state = HostState.TRAINING
+    host.connection.damaged_type = pattern
+    for sequence in range(70):
+        spoiled = bytearray(wire(pattern, b"0123456789ab", sequence=sequence))
+        spoiled[24] ^= 1
+        host.take(bytes(spoiled) + wire(pattern, Prbs31(b"good")), LaneKind.OPTICAL)
+    assert [frame.sequence for frame in host.connection.damaged] == list(range(6, 70))
+
+
+def test_a_lane_that_turns_out_slower_has_longer_timers() -> None:
+    """What hello tells of a line holds at once, though its timers were asked for before."""
+    connection = End(Role.HOST).connection
+    before = connection.extended(GAP_NS, LaneKind.SIDEBAND)
+    assert connection.extended(GAP_NS, LaneKind.SIDEBAND) == before
+    slow = replace(SIDE, rate_bps=SIDE.rate_bps // 10)
+    connection.lanes[LaneKind.SIDEBAND] = slow
+    assert connection.extended(GAP_NS, LaneKind.SIDEBAND) - GAP_NS == pytest.approx(
+        10 * (before - GAP_NS), abs=100
+    )
+
+
+def test_an_offence_in_a_frame_that_was_given_up_counts_from_when_it_was_found(module: End) -> None:
+    """The tenth error of a second is sent, the eleventh is not; a second later there is room again."""
+    module.take(wire(ECHO, Echo(1, bytes(200)))[:20] + wire(kind=0x3F))
+    due = module.connection.next_deadline()
+    assert due is not None
+    assert list(module.connection.on_deadline(due, lambda: module.state)) == []
+    assert len(module.errors()) == 1
+    for later_ns, errors in ((0, ERRORS_PER_SECOND - 1), (NS_PER_S, 1)):
+        module.now = due + later_ns
+        for _ in range(ERRORS_PER_SECOND if not later_ns else 1):
+            module.take(wire(kind=0x3F))
+        assert len(module.errors()) == errors
+
+
+def test_a_frame_in_a_wrong_place_is_told_why(module: End) -> None:
+    """Direction, channel, lane and length, in words; the lane as the value."""
+    assert module.take(wire(ECHO, Echo(1, bytes(1022 - 24)))) and module.errors() == []
+    module.take(wire(catalogue.BY_NAME["Pong"].type))
+    module.take(wire(channel=1))
+    module.take(wire(), LaneKind.OPTICAL)
+    module.take(wire(ECHO, Echo(1, bytes(1023 - 24))))
+    assert [(error.text, error.value) for error in module.errors()] == [
+        (f"Pong goes {Direction.TO_HOST.value}", 5),
+        ("Ping on channel 1", 1),
+        ("Ping on the optical lane", LaneKind.OPTICAL),
+        ("1025 bytes, 1024 are allowed", 1025),
+    ]
+
+
+def test_what_is_good_and_what_is_bad_is_counted_each_time(module: End) -> None:
+    """Three of each."""
+    damaged = bytearray(wire())
+    damaged[-1] ^= 1
+    module.take((bytes(damaged) + wire()) * 3)
+    assert module.connection.counters.bad == {"frame-check": 3}
+    assert module.connection.counters.frames_received == 3
+    assert not module.connection.damaged

@@ -227,3 +227,11 @@ def test_events_in_order(seed: int, loss: float, first: int) -> None:
         now += TIMEOUT
         end.sender.on_deadline(now, TIMEOUT)
     assert taken == [bytes(Log(number)) for number in range(30)]
+
+
+def test_an_answer_of_another_type_is_refused_by_name() -> None:
+    """The text says what came and what it does not answer."""
+    client = RequestClient(lambda request: bytes(request), lambda wire: None)
+    asked = client.submit(Echo(), 0, 10)
+    with pytest.raises(IllegalInState, match="Counters does not answer Echo"):
+        client.answered(Counters(asked.request_id))

@@ -87,3 +87,16 @@ def test_impossible(width: int, height: int, bits: int, text: str) -> None:
     """A size or format that no image may have is refused, and the text says which."""
     with pytest.raises(ValueError, match=text):
         ImageLayout(width, height, bits, 4096)
+
+
+def test_bytes_on_the_wire() -> None:
+    """As many frames as chunks; the run that ends the image is shorter, by what its last chunk lacks."""
+    layout = ImageLayout(256, 256, 12, 4096)  # 24 whole chunks of 4032 bytes, and one of 1536
+    whole = layout.chunk_bytes + OVERHEAD_BYTES + DATA_PREFIX_BYTES
+    assert (layout.chunks, layout.chunk_length(24)) == (25, 1536)
+    assert [layout.wire_bytes(*run) for run in ((0, 0), (25, 0), (0, 24), (3, 2))] == [
+        0, 0, 24 * whole, 2 * whole,
+    ]  # fmt: skip
+    assert [layout.wire_bytes(*run) for run in ((24, 1), (0, 25), (20, 5))] == [
+        count * whole - (4032 - 1536) for count in (1, 25, 5)
+    ]

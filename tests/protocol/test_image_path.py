@@ -79,3 +79,58 @@ def test_pictures_start_on_a_cache_line(pixels: int) -> None:
     picture = empty_picture(pixels)
     assert picture.shape == (pixels,)
     assert picture.ctypes.data % 64 == 0
+
+
+FRAMED = {"session": 1, "channel": 2, "first_sequence": 3, "image_id": 4, "chunk_bytes": 48}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "largest"),
+    [("session", 1 << 32, (1 << 32) - 1), ("channel", 16, 15), ("first_sequence", -1, (1 << 32) - 1),
+     ("image_id", 1 << 32, (1 << 32) - 1), ("chunk_bytes", 4061, 4060)],
+)  # fmt: skip
+def test_a_number_that_no_frame_holds_is_refused_by_name(field: str, value: int, largest: int) -> None:
+    """The text names it, what it is, and how much it may be; nothing is written."""
+    out = bytearray(200)
+    with pytest.raises(ValueError, match=rf"^{field} is {value}, not in 0 to {largest}$"):
+        frame_images(out, bytes(96), 0, 2, **{**FRAMED, field: value})
+    assert not any(out)
+
+
+@pytest.mark.parametrize("field", ["session", "channel", "first_sequence", "image_id"])
+def test_zero_is_a_number_like_any_other(field: str) -> None:
+    """Only chunks must have a size."""
+    out = bytearray(200)
+    assert frame_images(out, bytes(96), 0, 2, **{**FRAMED, field: 0}) == 2
+
+
+@pytest.mark.parametrize(("first", "count", "size"), [(0, 1, 0), (-1, 1, 48), (1, -1, 48)])
+def test_counts_that_cannot_be(first: int, count: int, size: int) -> None:
+    """Chunks of no bytes, before the first, or fewer than none."""
+    with pytest.raises(ValueError, match="chunk_bytes is zero, or a count is negative"):
+        frame_images(bytearray(200), bytes(96), first, count, **{**FRAMED, "chunk_bytes": size})
+
+
+def test_frames_follow_each_other_and_stop_when_the_room_ends() -> None:
+    """Three chunks into room for three frames less a byte: two, each as it is alone, and nothing behind."""
+    packed = bytes(range(144))
+    size = 48 + FRAME_OVERHEAD_BYTES
+    alone = []
+    for index in range(3):
+        one = bytearray(size)
+        assert frame_images(one, packed, index, 1, **FRAMED) == 1
+        alone.append(bytes(one))
+    out = bytearray(3 * size)
+    assert frame_images(out, packed, 0, 3, **FRAMED) == 3
+    assert bytes(out) == b"".join(alone)
+    out = bytearray(3 * size)
+    assert frame_images(memoryview(out)[:-1], packed, 0, 3, **FRAMED) == 2
+    assert bytes(out) == b"".join(alone[:2]) + bytes(size)
+
+
+@pytest.mark.parametrize("wrong", ["kind", "shape"])
+def test_arrays_of_another_kind_or_shape(wrong: str) -> None:
+    """Right in one way is not enough."""
+    picture = np.zeros(64, np.int16) if wrong == "kind" else np.zeros(60, np.uint16)
+    with pytest.raises(ValueError, match=r"uint16 array of shape \(64,\)"):
+        Slot(2, 7, 12, 48, 96, 96, picture, np.zeros(2, np.uint8), np.zeros((1, 2), np.uint64))  # type: ignore[arg-type]

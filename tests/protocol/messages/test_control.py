@@ -79,3 +79,11 @@ def test_malformed_values(kind: ValueType, raw: bytes) -> None:
     """A bool is 0 or 1, and a float is a number."""
     with pytest.raises(MalformedPayload):
         decode_value(kind, raw)
+
+
+@pytest.mark.parametrize("number", [2, -1, -(1 << 63)])
+def test_a_bool_that_is_none_is_named(number: int) -> None:
+    """The text has the number, and the value its 64 bits."""
+    with pytest.raises(MalformedPayload, match=f"a bool of {number}$") as raised:
+        decode_value(ValueType.BOOL, number.to_bytes(8, "little", signed=True))
+    assert raised.value.value == number % (1 << 64)
