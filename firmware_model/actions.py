@@ -297,7 +297,6 @@ class Actions:
             raise UnsupportedVersion(text, hello.version_last)
         session = self.hello_session
         self._end_session()
-        self.hello_session = session
         self.connection.open(session, self._first_sequence)
         self._answer_hello(hello)
         self.timers.set(ModuleTimer.ATTACH, self.now + ATTACH_WATCHDOG_NS)

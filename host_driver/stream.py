@@ -47,7 +47,6 @@ class HostStream:
     """One stream as the host follows it."""
 
     channel: int
-    mode_id: int
     layout: ImageLayout
     interval_us: int
     first_sequence: int = 0
@@ -120,7 +119,7 @@ class HostStreams:
         told = (reply.channel, reply.coded_bytes, reply.chunk_bytes, reply.frames_per_image)
         if told != (asked.channel, layout.coded_bytes, layout.chunk_bytes, layout.frames):
             raise MalformedPayload(f"stream {reply.channel}: sizes contradict each other", reply.channel)
-        stream = HostStream(reply.channel, asked.mode_id, layout, reply.interval_us)
+        stream = HostStream(reply.channel, layout, reply.interval_us)
         if (before := self._streams.get(reply.channel)) is not None:
             self._end_before(before, now)
             stream.ends_of_before = before.ends_of_before

@@ -123,27 +123,14 @@ class Framer:
     def _decide(self) -> Frame | tuple[BadReason, int] | None:
         """A frame at the position, or bytes there that are none, or None: more bytes are needed."""
         buffer, start = self._buffer, self._position
-        pending = len(buffer) - start
-        if not pending:
+        if start == len(buffer):
             return None
         if not buffer.startswith(SYNC, start):
             return self._search()
-        if pending < HEADER_BYTES:
-            return self._wait()
-        fields = _HEADER.unpack_from(buffer, start)
-        _, version, kind, channel, flags, length, session, sequence, header_check = fields
-        crc = crc32(buffer[start : start + CHECKED_HEADER_BYTES])
-        if crc != header_check:
-            return BadReason.HEADER_CHECK, self._false_bytes()
-        if length > PAYLOAD_BYTES_MAX:
-            return BadReason.LENGTH, 1
-        end = start + HEADER_BYTES + length
-        if len(buffer) < end + CHECK_BYTES:
-            return self._wait()
-        payload = bytes(buffer[start + HEADER_BYTES : end])
-        if crc32(payload, crc) != _CHECK.unpack_from(buffer, end)[0]:
-            return BadReason.FRAME_CHECK, 1
-        return Frame(kind, channel, session, sequence, payload, flags, version)
+        found = _judge(buffer, start)
+        if isinstance(found, BadReason):
+            return found, self._false_bytes() if found is BadReason.HEADER_CHECK else 1
+        return found or self._wait()
 
     def _false_bytes(self) -> int:
         """Bytes from a false sync to the next header that holds, or that is not whole yet.
@@ -184,21 +171,32 @@ class Framer:
         return bad
 
 
-def frame_at(data: memoryview, start: int) -> Frame | None:
-    """The whole good frame that begins at `start`, where a framer that is idle would find it; else None."""
-    if len(data) - start < HEADER_BYTES + CHECK_BYTES:
+def _judge(data: bytearray | memoryview, start: int) -> Frame | BadReason | None:
+    """What begins with the sync at `start`: a frame, or why it is none; None when more bytes are needed."""
+    if len(data) - start < HEADER_BYTES:
         return None
     fields = _HEADER.unpack_from(data, start)
-    sync, version, kind, channel, flags, length, session, sequence, header_check = fields
+    _, version, kind, channel, flags, length, session, sequence, header_check = fields
+    crc = crc32(data[start : start + CHECKED_HEADER_BYTES])
+    if crc != header_check:
+        return BadReason.HEADER_CHECK
+    if length > PAYLOAD_BYTES_MAX:
+        return BadReason.LENGTH
     end = start + HEADER_BYTES + length
-    if sync != SYNC or length > PAYLOAD_BYTES_MAX or end + CHECK_BYTES > len(data):
-        return None
-    if crc32(data[start : start + CHECKED_HEADER_BYTES]) != header_check:
+    if len(data) < end + CHECK_BYTES:
         return None
     payload = bytes(data[start + HEADER_BYTES : end])
-    if crc32(payload, header_check) != _CHECK.unpack_from(data, end)[0]:
-        return None
+    if crc32(payload, crc) != _CHECK.unpack_from(data, end)[0]:
+        return BadReason.FRAME_CHECK
     return Frame(kind, channel, session, sequence, payload, flags, version)
+
+
+def frame_at(data: memoryview, start: int) -> Frame | None:
+    """The whole good frame that begins at `start`, where a framer that is idle would find it; else None."""
+    if data[start : start + len(SYNC)] != SYNC:
+        return None
+    found = _judge(data, start)
+    return found if isinstance(found, Frame) else None
 
 
 def damaged_frames(raw: bytes) -> Iterator[Frame]:

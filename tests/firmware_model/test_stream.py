@@ -449,8 +449,8 @@ def test_images_are_kept_when_their_stream_is_configured_anew() -> None:
     assert bench.pass_time(MS) == [first[0], first[2]]
 
 
-def test_three_streams_take_turns_from_the_first_on() -> None:
-    """When one frame fits at a time, each stream sends one, in the order of the channels."""
+def three_exposed() -> tuple[Module, Streams]:
+    """Streams on channels 4, 2 and 3, begun in this order, each with an image that waits to be sent."""
     module = module_in(ModuleState.READY).module
     streams = bare_streams(module)
     for channel in (4, 2, 3):
@@ -460,6 +460,12 @@ def test_three_streams_take_turns_from_the_first_on() -> None:
     for wanted in streams.advance(module.now, lit=True):
         packed = PackedImage.of(pixels_of(wanted), wanted.layout)
         streams.image_ready(ImageReady(wanted.channel, wanted.image_id, packed))
+    return module, streams
+
+
+def test_three_streams_take_turns_from_the_first_on() -> None:
+    """When one frame fits at a time, each stream sends one, in the order of the channels."""
+    module, streams = three_exposed()
     buffer = memoryview(bytearray(4100))
     channels = []
     for _ in range(6):
@@ -594,15 +600,7 @@ def test_word_that_an_image_is_gone_goes_out_on_its_channel_before_the_first_seq
 
 def test_runs_of_chunks_take_turns_too() -> None:
     """After the start frames, each stream's chunks of this session, in the order of the channels."""
-    module = module_in(ModuleState.READY).module
-    streams = bare_streams(module)
-    for channel in (4, 2, 3):
-        streams.configure(dataclasses.replace(SMALL, channel=channel))
-        streams.start(image.StreamStart(0, channel, 1), module.now)
-        streams.grant(channel, 100)
-    for wanted in streams.advance(module.now, lit=True):
-        packed = PackedImage.of(pixels_of(wanted), wanted.layout)
-        streams.image_ready(ImageReady(wanted.channel, wanted.image_id, packed))
+    module, streams = three_exposed()
     buffer = memoryview(bytearray(100))
     assert [buffer[4] for _ in range(3) if streams.fill(buffer, module.now + SECOND)] == [2, 3, 4]
     assert streams.next_run(module.now) is None
