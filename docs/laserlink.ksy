@@ -889,6 +889,9 @@ types:
         type: u1
         enum: stream_end
         doc: "why"
+      - id: start_id
+        type: u2
+        doc: "the request id of the `StreamStart` that began it"
       - id: images
         type: u4
         doc: "that were sent whole (images)"

@@ -261,7 +261,7 @@ class Actions:
     def do_latch(self, message: None) -> None:
         """Dark, at most 100 mA, until removal. One event goes out, then beacons say it."""
         self.log(f"fault: {self.fault_text}")
-        self.streams.end_all()
+        self.streams.end_all(StreamEnd.FAULT)
         self.power.end()
         if self.connection.session:
             code = FAULT_CODE_OF.get(self.fault_text, SELF_TEST_FAULT)
@@ -272,7 +272,7 @@ class Actions:
         self.timers.set(ModuleTimer.BEACON, self.now + BEACON_NS)
 
     def do_restart(self, request: link.Reset) -> link.ResetReply:
-        self.streams.end_all()
+        self.streams.end_all(StreamEnd.FAULT)
         self.power.end()
         self._boot()
         return link.ResetReply(request.request_id)
@@ -360,21 +360,22 @@ class Actions:
 
     def do_derate_to_stop(self, request: power.PowerDerate) -> power.PowerStatus:
         """What is left does not cover any stream."""
-        self._end_streams(StreamEnd.POWER)
+        self._end_streams()
         self.power.derate(request.limit_ma)
         return self._power_status(request.request_id)
 
     def do_revoke(self, request: power.PowerRevoke) -> power.PowerStatus:
         """Dark in this very step: without a contract the interlock does not hold."""
-        self._end_streams(StreamEnd.POWER)
+        self._end_streams()
         self.power.end()
         self.timers.cancel(ModuleTimer.TRAINING, ModuleTimer.LIGHT)
         self.log(f"power revoked: {request.cause.name.lower()}")
         return self._power_status(request.request_id)
 
-    def _end_streams(self, end: StreamEnd) -> None:
-        for channel, images in self.streams.end_all():
-            self.tell(image.StreamEnded(channel, end, images))
+    def _end_streams(self) -> None:
+        """There is no power for them."""
+        for end in self.streams.end_all(StreamEnd.POWER):
+            self.tell(end)
 
     # --- actions: light ---
 

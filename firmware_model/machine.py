@@ -307,8 +307,8 @@ class Module(Actions):
         if self.streams.configured:
             self._events.extend(self.streams.advance(self.now, lit=lit))
             finished = self.streams.take_finished()
-            for channel, images in finished:
-                self.tell(image.StreamEnded(channel, images=images))
+            for end in finished:
+                self.tell(end)
             if finished:
                 self.adjust_streams()
         if self.state is S.STREAMING and not self.streams.active_channels:

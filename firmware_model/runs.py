@@ -25,6 +25,7 @@ class Stream:
     region: tuple[int, int, int, int]
     interval_ns: int
     active: bool = False
+    start_id: int = 0
     endless: bool = False
     remaining: int = 0
     images_sent: int = 0

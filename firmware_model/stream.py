@@ -46,17 +46,22 @@ from laserlink.protocol.messages.image import (
     StreamChanged,
     StreamConfigure,
     StreamConfigured,
+    StreamEnded,
     StreamStart,
     StreamStarted,
     Wanted,
 )
-from laserlink.protocol.states import BITS_PER_BYTE
+from laserlink.protocol.states import BITS_PER_BYTE, StreamEnd
 from laserlink.protocol.timers import NS_PER_S, NS_PER_US, RETENTION_NS
 
 __all__ = ["REPEATS_MAX", "ChunkRun", "ExposureWanted", "ImageReady", "PackedImage", "Stream", "Streams"]
 
 # Parts of images that may wait to be sent again: 16 ranges at once, five times, of two images.
 REPEATS_MAX = (RESEND_RANGES_MAX + 2) * RESEND_TRIES * IMAGES_IN_FLIGHT
+
+
+def _end_of(stream: Stream, end: StreamEnd) -> StreamEnded:
+    return StreamEnded(stream.channel, end, stream.start_id, stream.images_sent)
 
 
 class Streams:
@@ -155,7 +160,7 @@ class Streams:
         if not self._power.covers_stream(self._power.limit_ma):
             raise PowerBudget(f"{self._power.limit_ma} mA do not cover a stream", self._power.limit_ma)
         stream.active, stream.endless, stream.remaining = True, message.images == 0, message.images
-        stream.images_sent = 0
+        stream.start_id, stream.images_sent = message.request_id, 0
         stream.credit = None
         stream.next_exposure_ns = now
         first = self._connection.peek_sequence(message.channel)
@@ -346,10 +351,12 @@ class Streams:
                 yield StreamChanged(stream.channel, change, min(interval // NS_PER_US, (1 << 32) - 1))
             stream.interval_ns = interval
 
-    def end_all(self) -> list[tuple[int, int]]:
-        """End every running stream; its channel and how many images it sent."""
-        running = [stream.channel for stream in self._streams.values() if stream.active]
-        return [(channel, self.stop(channel)) for channel in running]
+    def end_all(self, end: StreamEnd) -> list[StreamEnded]:
+        """End every running stream; what the host must know of each."""
+        running = [stream for stream in self._streams.values() if stream.active]
+        for stream in running:
+            self.stop(stream.channel)
+        return [_end_of(stream, end) for stream in running]
 
     def reset(self) -> None:
         """Forget all streams, as a new session does."""
@@ -364,8 +371,8 @@ class Streams:
     def gbps(self) -> float:
         return sum(stream.gbps for stream in self._streams.values())
 
-    def take_finished(self) -> list[tuple[int, int]]:
-        """Streams that have sent all they were asked for: channel and number of images."""
+    def take_finished(self) -> list[StreamEnded]:
+        """The ends of streams that have sent all they were asked for."""
         done = [
             stream
             for stream in self._streams.values()
@@ -373,7 +380,7 @@ class Streams:
         ]
         for stream in done:
             stream.active = False
-        return [(stream.channel, stream.images_sent) for stream in done]
+        return [_end_of(stream, StreamEnd.COMPLETE) for stream in done]
 
     # --- bytes ---
 

@@ -55,7 +55,7 @@ class HostStream:
     granted: int = 0
     active: bool = False
     ended: bool = False
-    ends_of_before: int = 0
+    start_id: int | None = None
     images_wanted: int = 0
     images_sent: int = 0
     images_done: int = 0
@@ -121,8 +121,7 @@ class HostStreams:
             raise MalformedPayload(f"stream {reply.channel}: sizes contradict each other", reply.channel)
         stream = HostStream(reply.channel, layout, reply.interval_us)
         if (before := self._streams.get(reply.channel)) is not None:
-            self._end_before(before, now)
-            stream.ends_of_before = before.ends_of_before
+            self._abandon(before, now)
         self._streams[reply.channel] = stream
 
     def started(self, images: int, reply: StreamStarted, now: int) -> None:
@@ -135,7 +134,8 @@ class HostStreams:
         stream = self._find(reply.channel)
         if not reply.first_image_id:
             raise MalformedPayload(f"stream {reply.channel}: there is no image 0", reply.channel)
-        self._end_before(stream, now)
+        self._abandon(stream, now)
+        stream.start_id = reply.request_id
         stream.active, stream.ended, stream.images_sent = True, False, 0
         self.pictures.use(item.layout.pixels for item in self._streams.values() if item.active)
         stream.images_wanted, stream.images_done, stream.granted = images, 0, 0
@@ -143,11 +143,6 @@ class HostStreams:
         stream.first_image_id = stream.next_image_id = reply.first_image_id
         stream.probe_ns = now + self._probe_every_ns
         self._grant(stream)
-
-    def _end_before(self, stream: HostStream, now: int) -> None:
-        """The module took a new run, so the one before has ended; its last event may still be on its way."""
-        stream.ends_of_before += stream.active and not stream.ended
-        self._abandon(stream, now)
 
     def _grant(self, stream: HostStream) -> None:
         """Grant what there is memory for, as far as it is wanted.
@@ -168,15 +163,20 @@ class HostStreams:
                 self._connection.send(Credit(stream.credit), stream.channel)
 
     def ended(self, event: StreamEnded, now: int) -> None:
-        """The module has sent all it will; what never showed is asked for. Raises UnknownStream."""
+        """The module has sent all it will; what never showed is asked for. Raises UnknownStream.
+
+        A run that was lost before its end was heard is not asked for: what never showed is handed over as
+        missing. The end of an earlier run, which comes late, is none of this one.
+        """
         stream = self._find(event.channel)
-        if stream.ends_of_before:
-            stream.ends_of_before -= 1
+        if event.start_id != stream.start_id:
             return
         stream.ended = True
         stream.images_sent = min(event.images, stream.granted)
-        if stream.active and stream.images_seen < stream.images_sent:
-            self._open(stream, image_id_after(stream.first_image_id, stream.images_sent - 1), now)
+        if stream.images_seen < stream.images_sent:
+            self._open_to(stream, image_id_after(stream.first_image_id, stream.images_sent - 1), now)
+            if not stream.active:
+                self._abandon(stream, now)
 
     def changed(self, event: StreamChanged) -> None:
         """Images come at another pace from now on. Raises UnknownStream."""
@@ -185,10 +185,7 @@ class HostStreams:
     def stopped(self, reply: StreamStopped, now: int) -> None:
         """The host stopped the stream: what was on its way is handed over as it is. Raises UnknownStream."""
         stream = self._find(reply.channel)
-        # It may have ended by itself just before; then that event is still to come.
-        stream.ends_of_before += (
-            stream.active and not stream.ended and 0 < stream.images_wanted == reply.images
-        )
+        stream.start_id = None
         self._abandon(stream, now)
 
     def abandon_all(self, now: int) -> None:
@@ -281,13 +278,16 @@ class HostStreams:
             return None
         if not image_id or (image_id - stream.first_image_id) % IDS >= stream.granted:
             raise OutOfBounds(f"image {image_id} was not granted", image_id)
+        self._open_to(stream, image_id, now)
+        return stream.open[image_id]
+
+    def _open_to(self, stream: HostStream, image_id: int, now: int) -> None:
         while image_id not in stream.open:
             assembly = Assembly(stream.channel, stream.next_image_id, stream.layout, now, self.pictures)
             assembly.check_ns = now + self._first_ns
             stream.open[stream.next_image_id] = assembly
             stream.next_image_id = image_id_after(stream.next_image_id)
         self._update_slots()
-        return stream.open[image_id]
 
     def _update_slots(self) -> None:
         self._slots = [item.slot for stream in self._streams.values() for item in stream.open.values()]

@@ -205,7 +205,8 @@ most one frame queues.
 6. With all chunks there, the host checks the digest of each strip. A wrong strip is asked for once more,
    and is a gap as a whole until its digest holds. An image whose time is over is delivered as incomplete,
    with its gaps, never padded silently.
-7. `StreamEnded` closes a stream that was not stopped by the host.
+7. `StreamEnded` closes a stream that was not stopped by the host. It names the `StreamStart` that began
+   it: one that comes late does not end what was started since.
 
 *Updates.* `UpdateBegin` with size and digest (that of an image of one strip), `UpdateData` in order,
 `UpdateEnd`. The module checks the digest and restarts. The laser is off all the time.

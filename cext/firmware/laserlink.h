@@ -85,7 +85,7 @@ struct ll_stream {
     bool active, endless, has_credit;
     const struct ll_mode *mode;
     struct ll_layout layout;
-    uint16_t x, y;
+    uint16_t x, y, start_id;
     uint32_t remaining, images_sent, credit;
     uint64_t interval_ns, next_exposure_ns;
     uint8_t kept_count, job_count, repeat_count; /* images by age: first those kept, then those on their way */

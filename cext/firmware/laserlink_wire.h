@@ -337,9 +337,9 @@ LL_STATIC_ASSERT(stream_stopped, sizeof(struct ll_stream_stopped) == 7 && offset
 struct ll_stream_changed { uint8_t channel[1]; uint8_t change[1]; uint8_t interval_us[4]; };
 LL_STATIC_ASSERT(stream_changed, sizeof(struct ll_stream_changed) == 6 && offsetof(struct ll_stream_changed,
     interval_us) == 2);
-struct ll_stream_ended { uint8_t channel[1]; uint8_t end[1]; uint8_t images[4]; };
-LL_STATIC_ASSERT(stream_ended, sizeof(struct ll_stream_ended) == 6 && offsetof(struct ll_stream_ended, images)
-    == 2);
+struct ll_stream_ended { uint8_t channel[1]; uint8_t end[1]; uint8_t start_id[2]; uint8_t images[4]; };
+LL_STATIC_ASSERT(stream_ended, sizeof(struct ll_stream_ended) == 8 && offsetof(struct ll_stream_ended, images)
+    == 4);
 struct ll_update_begin { uint8_t request_id[2]; uint8_t total_bytes[4]; uint8_t digest[8]; };
 LL_STATIC_ASSERT(update_begin, sizeof(struct ll_update_begin) == 14 && offsetof(struct ll_update_begin,
     digest) == 6);

@@ -174,6 +174,7 @@ uint8_t ll_stream_start(struct ll_module *module, const struct ll_frame *request
     stream->active = true;
     stream->remaining = ll_get32(asked->images);
     stream->endless = !stream->remaining;
+    stream->start_id = ll_get16(asked->request_id);
     stream->images_sent = 0;
     stream->has_credit = false;
     stream->next_exposure_ns = module->now;
@@ -215,6 +216,7 @@ void ll_tell_end(struct ll_module *module, const struct ll_stream *stream, enum 
     struct ll_stream_ended event;
     event.channel[0] = stream->channel;
     event.end[0] = (uint8_t)cause;
+    ll_put16(event.start_id, stream->start_id);
     ll_put32(event.images, stream->images_sent);
     ll_tell(module, LL_TYPE_STREAM_ENDED, (const uint8_t *)&event, sizeof event);
 }

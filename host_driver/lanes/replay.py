@@ -52,6 +52,7 @@ class _Run:
     first_sequence: int
     wanted: int
     started_ns: int
+    start_id: int
     credit: int | None = None
     sent: int = 0
 
@@ -149,7 +150,7 @@ class ReplayedModule:
         for run in list(self._runs.values()):
             if run.wanted and run.sent >= run.wanted:
                 del self._runs[run.channel]
-                ended = image.StreamEnded(run.channel, StreamEnd.COMPLETE, run.sent)
+                ended = image.StreamEnded(run.channel, StreamEnd.COMPLETE, run.start_id, run.sent)
                 self._events.submit(ended, now, RESPONSE_NS)
 
     def _pattern_frame(self) -> bytes:
@@ -264,7 +265,8 @@ class ReplayedModule:
         if not self.recorded.pictures.get(key):
             raise NotFound("the recording has no picture of this stream")
         first = self.connection.peek_sequence(request.channel)
-        run = _Run(request.channel, key, self.recorded.configured[key], first, request.images, now)
+        configured, wanted = self.recorded.configured[key], request.images
+        run = _Run(request.channel, key, configured, first, wanted, now, request.request_id)
         self._runs[request.channel] = run
         next_id = self._image_ids.get(request.channel, 0) + 1
         return image.StreamStarted(request.request_id, request.channel, next_id, first)

@@ -187,4 +187,5 @@ class StreamEnded(Event):
 
     channel: int = u8("of the stream", default=2)
     end: StreamEnd = enum(StreamEnd, "why", StreamEnd.COMPLETE)
+    start_id: int = u16("the request id of the `StreamStart` that began it")
     images: int = u32("that were sent whole", "images")

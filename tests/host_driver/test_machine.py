@@ -19,6 +19,7 @@ from laserlink.host_driver.power import PowerSource
 from laserlink.host_driver.table import TABLE, Input
 from laserlink.protocol import _accel, catalogue
 from laserlink.protocol.catalogue import Direction
+from laserlink.protocol.connection import Role
 from laserlink.protocol.errors import ErrorCode, LocalProtocolError, MalformedPayload
 from laserlink.protocol.frame import Frame
 from laserlink.protocol.image_layout import ImageLayout
@@ -809,6 +810,26 @@ def test_a_stream_that_began_unheard_is_stopped() -> None:
     rig.until_states(ModuleState.READY, S.READY)
     rig.run_for(SECOND)
     assert (rig.module.state, rig.host.state) == (ModuleState.READY, S.READY)
+    rig.events.clear()
+    (done,) = rig.capture(region=(0, 0, 64, 64))
+    assert rig.exact(done)
+
+
+def test_a_stream_that_was_stopped_unheard_is_stopped_again() -> None:
+    """The module stood still while it was asked to stop, until it was given up: no image of it is awaited."""
+    rig = host_in(S.READY)
+    rig.configure(region=(0, 0, 64, 64))
+    rig.start(images=0)
+    rig.await_images(1)
+    rig.stepper.stop(Role.MODULE)
+    asked = rig.request(image.StreamStop())
+    rig.until_states(host=S.RECOVERING)
+    assert [event.request for event in rig.told(Unanswered)] == [asked]
+    rig.stepper.stop(Role.MODULE, False)
+    rig.until_states(ModuleState.READY, S.READY)
+    rig.run_for(SECOND)
+    assert not rig.host.streams.active
+    assert [done.image_id for done in rig.told(ImageDone)] == [1, 2]  # the second was on its way
     rig.events.clear()
     (done,) = rig.capture(region=(0, 0, 64, 64))
     assert rig.exact(done)

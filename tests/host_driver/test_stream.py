@@ -605,7 +605,10 @@ def test_an_end_that_claims_more_images_than_were_granted_ends_the_stream() -> N
     rig.start(images=0)
     rig.await_images(3)
     sequence = rig.host.event_receiver.expected
-    lie = rig.frame_to_module(image.StreamEnded(2, images=(1 << 32) - 1), sequence=sequence, flags=1)
+    start_id = rig.host.streams._streams[2].start_id or 0
+    lie = rig.frame_to_module(
+        image.StreamEnded(2, start_id=start_id, images=(1 << 32) - 1), sequence=sequence, flags=1
+    )
     rig.feed_host(lie)
     rig.until_states(host=HostState.READY)
 
@@ -645,8 +648,13 @@ class Bench:
         self.streams.configured(asked, reply, None, now)
         return layout
 
-    def start(self, images: int, channel: int = 2, first_image_id: int = 1) -> None:
-        self.streams.started(images, image.StreamStarted(0, channel, first_image_id, 0), 0)
+    def start(self, images: int, channel: int = 2, first_image_id: int = 1, start_id: int = 0) -> None:
+        self.streams.started(images, image.StreamStarted(start_id, channel, first_image_id, 0), 0)
+
+    def end(self, images: int = 0, start_id: int = 0, now: int = 0) -> None:
+        """The event that the module has ended a run of channel 2; then what the host makes of it."""
+        self.streams.ended(image.StreamEnded(2, start_id=start_id, images=images), now)
+        self.streams.advance(now, 0)
 
     def chunk(self, index: int, image_id: int = 1, now: int = 0) -> None:
         self.streams.take(2, image.ImageData(image_id, index * 4032, bytes(4032)), now)
@@ -744,45 +752,59 @@ def test_what_was_on_its_way_is_handed_over_when_its_run_ends(again: str) -> Non
     assert bench.handed_over() == [(1, 55)]
 
 
-def test_as_many_late_ends_are_passed_over_as_runs_ended_unheard() -> None:
-    """Two runs were stopped when all was sent: both events are still to come, and end no later run."""
+@pytest.mark.parametrize("between", ["stopped", "lost", "configured", "started"])
+def test_a_late_end_is_that_of_its_own_run(between: str) -> None:
+    """However the runs before were left behind, their ends do not end the one that runs, and its own does."""
     bench = Bench()
     bench.configure()
-    for _ in range(2):
-        bench.start(2)
-        bench.streams.stopped(image.StreamStopped(0, 2, 2), 0)
-    bench.start(5)
-    for active in (True, True, False):
-        bench.streams.ended(image.StreamEnded(2, images=0), 0)
-        bench.streams.advance(0, 0)
+    for start_id in (11, 12):
+        bench.start(2, start_id=start_id)
+        match between:
+            case "stopped":
+                bench.streams.stopped(image.StreamStopped(0, 2, 2), 0)
+            case "lost":
+                bench.streams.abandon_all(0)
+            case "configured":
+                bench.configure()
+    bench.start(5, start_id=13)
+    for start_id, active in ((11, True), (12, True), (14, True), (13, False)):
+        bench.end(start_id=start_id)
         assert bench.streams.active is active
+    assert bench.handed_over() == []
 
 
-@pytest.mark.parametrize(("wanted", "sent"), [(0, 0), (3, 2)])
-def test_a_stop_in_the_middle_of_a_run_leaves_no_end_to_come(wanted: int, sent: int) -> None:
-    """The module sends no event for it: the next one is of the next run."""
+def test_an_end_of_a_stream_that_was_never_started_is_none() -> None:
+    """Not even one that names no start: the first run is not ended before it began."""
     bench = Bench()
     bench.configure()
-    bench.start(wanted)
-    bench.streams.stopped(image.StreamStopped(0, 2, sent), 0)
-    bench.start(5)
-    bench.streams.ended(image.StreamEnded(2, images=0), 0)
-    bench.streams.advance(0, 0)
-    assert not bench.streams.active
+    bench.end(images=2)
+    bench.start(2, start_id=1)
+    assert bench.streams.active and bench.handed_over() == []
 
 
-def test_a_run_whose_end_was_heard_leaves_none_to_come() -> None:
-    """Its event came before the stop did."""
+def test_images_of_a_lost_run_that_never_showed_are_handed_over_as_missing() -> None:
+    """Power was revoked, and then the module says that it had sent three: one was open, and two are gaps."""
+    bench = Bench()
+    bench.configure()
+    bench.start(4)
+    bench.chunk(0)
+    bench.streams.take(2, image.ImageGone(1), 0)
+    bench.chunk(0, image_id=2)
+    bench.streams.abandon_all(5)
+    assert bench.handed_over() == [(1, 0), (2, 5)]
+    bench.end(images=3, now=7)
+    assert bench.handed_over() == [(3, 7)] and not bench.streams.active
+    assert bench.streams.open_slots(OPTICAL) is None
+
+
+def test_images_of_a_stopped_run_that_never_showed_are_not_waited_for() -> None:
+    """The host asked for no more of it."""
     bench = Bench()
     bench.configure()
     bench.start(2)
-    bench.chunk(0)
-    bench.streams.ended(image.StreamEnded(2, images=2), 0)
     bench.streams.stopped(image.StreamStopped(0, 2, 2), 0)
-    bench.start(5)
-    bench.streams.ended(image.StreamEnded(2, images=0), 0)
-    bench.streams.advance(0, 0)
-    assert not bench.streams.active
+    bench.end(images=2)
+    assert bench.handed_over() == []
 
 
 def test_a_stream_that_cannot_be_is_named() -> None:
@@ -873,33 +895,6 @@ def test_sizes_that_contradict_each_other_are_told_of_their_stream() -> None:
     with pytest.raises(MalformedPayload, match=r"^stream 5: there is no image 0$") as start:
         bench.start(1, 5, first_image_id=0)
     assert (sizes.value.value, start.value.value) == (5, 5)
-
-
-@pytest.mark.parametrize("again", ["started", "configured"])
-def test_the_end_of_a_run_that_another_one_followed_is_still_to_come(again: str) -> None:
-    """The module took a new run, so the one before is over: its event comes late, and ends nothing."""
-    bench = Bench()
-    bench.configure()
-    bench.start(2)
-    if again == "configured":
-        bench.configure()
-    bench.start(5)
-    for active in (True, False):
-        bench.streams.ended(image.StreamEnded(2, images=0), 0)
-        bench.streams.advance(0, 0)
-        assert bench.streams.active is active
-
-
-def test_a_run_of_one_that_was_stopped_when_it_was_sent_has_its_end_to_come() -> None:
-    """The shortest run that there is."""
-    bench = Bench()
-    bench.configure()
-    bench.start(1)
-    bench.streams.stopped(image.StreamStopped(0, 2, 1), 0)
-    bench.start(5)
-    bench.streams.ended(image.StreamEnded(2, images=0), 0)
-    bench.streams.advance(0, 0)
-    assert bench.streams.active
 
 
 def test_credit_is_given_once_and_never_for_a_stream_that_does_not_run() -> None:

@@ -228,16 +228,11 @@ def ended(bench: Bench) -> None:
     running.grant_images(5)
     bench.await_message(running.mark, image.StreamEnded, 20 * NS_PER_S)
     found = bench.messages(running.mark, image.StreamEnded)
-    holds = bool(found) and (found[0].channel, found[0].end, found[0].images) == (
-        STREAM,
-        StreamEnd.COMPLETE,
-        2,
-    )
-    bench.note("StreamStart of 2 images", "StreamEnded(COMPLETE) after 2 images", str(found[:1]), holds)
+    wanted = image.StreamEnded(STREAM, StreamEnd.COMPLETE, running.started.request_id, 2)
+    bench.note("StreamStart of 2 images", str(wanted), str(found[:1]), found[:1] == [wanted])
     in_state(bench, ModuleState.READY)
-    count = len(running.frames())
-    wanted = 2 * running.configured.frames_per_image
-    bench.expect(count == wanted, f"{wanted} frames", f"{count} frames")
+    count, frames = len(running.frames()), 2 * running.configured.frames_per_image
+    bench.expect(count == frames, f"{frames} frames", f"{count} frames")
 
 
 def stopped(bench: Bench) -> None:

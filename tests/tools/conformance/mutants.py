@@ -169,6 +169,11 @@ class ShortDescriptor(Module):
         return replace(part, offset=part.offset + 1)
 
 
+class EndsUnnamed(Module):
+    def tell(self, event: Event) -> None:
+        super().tell(replace(event, start_id=0) if isinstance(event, image.StreamEnded) else event)
+
+
 class WrongPattern(Module):
     def images_to_send(self, lane: LaneKind, buffer: memoryview, now: int) -> int:
         count = super().images_to_send(lane, buffer, now)
@@ -393,6 +398,7 @@ MUTANTS = (
         "resends.ranges",
     ),
     _mutant("wrong-digest", patched(Streams, "_special_frame", _wrong_digest), "streams.digests"),
+    _mutant("ends-unnamed", built(EndsUnnamed), "streams.ended"),
     _mutant("events-once", patched(EventSender, "on_deadline", _once), "delivery.event-resent"),
     _mutant(
         "events-unflagged", patched(Module, "_send_event", _unflagged), "delivery.event", "watched.header"
