@@ -109,8 +109,7 @@ class PowerSink:
         if not self.contracted or not self.covers_stream(self.limit_ma):
             raise PowerBudget(f"{self.limit_ma} mA do not cover a stream", self.limit_ma)
         left_ma = self.limit_ma - self.reserve_ma - self.stream_ma(0.0)
-        per_gbps = self._power.readout_ma_per_gbps
-        gbps = min(left_ma / per_gbps, self._full_gbps) if per_gbps else self._full_gbps
+        gbps = min(left_ma / self._power.readout_ma_per_gbps, self._full_gbps)
         return math.ceil(coded_bits / gbps)  # 1 Gb/s is one bit a nanosecond
 
     def status(self, request_id: int, *, laser: bool, gbps: float) -> PowerStatus:

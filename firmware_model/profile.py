@@ -199,7 +199,8 @@ class Power:
     boot_ma: Annotated[int, Range(1, 100)]
     idle_ma: Annotated[int, Range(1, 100)]
     sensor_on_ma: Milliamps
-    readout_ma_per_gbps: Annotated[float, Range(0.0, 1000.0)]
+    # A readout draws something: it is what is left for it that decides whether there may be a stream.
+    readout_ma_per_gbps: Annotated[float, Range(0.001, 1000.0)]
     laser_ma: Milliamps
     motor_reserve_ma: Milliamps
 

@@ -155,8 +155,7 @@ class Actions:
         return KEEP_ALIVES_MISSED_MAX * self.connection.extended(KEEP_ALIVE_NS, LaneKind.SIDEBAND)
 
     def give_up_request(self, request: Request) -> None:
-        """Never answered, and carried out perhaps: a stream of which that decides whether it runs is stopped
-        on resuming."""
+        """Never answered, and carried out perhaps: a stream that may run unheard is stopped on resuming."""
         if isinstance(request, (image.StreamStart, image.StreamStop)):
             self.streams.unheard.add(request.channel)
         self.tell(Unanswered(request))

@@ -117,7 +117,8 @@ class Exposure:
 
     def pixels(self) -> NDArray[np.uint16]:
         """Shape (height, width). It repeats after a prime number of pixels, so no two chunks are alike."""
-        places = np.arange(PIXELS_PERIOD, dtype=np.uint32) + np.uint32(self.number * 0x9E3779 % (1 << 32))
+        count = min(PIXELS_PERIOD, self.height * self.width)
+        places = np.arange(count, dtype=np.uint32) + np.uint32(self.number * 0x9E3779 % (1 << 32))
         levels = (places * np.uint32(2654435761) >> np.uint32(7)) & np.uint32((1 << self.bits) - 1)
         return np.resize(levels.astype(np.uint16), (self.height, self.width))
 

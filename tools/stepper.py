@@ -315,7 +315,7 @@ class Stepper:
             self._host_contact = self.contact
             self.host.on_input(Contact(self.contact), self.host_clock.local(self.now))
             changed = True
-        powered = self.contact and (self._self_powered or self.host.outputs.rail_ma > 0)
+        powered = self.contact and (self._self_powered or self.host.power.rail_ma > 0)
         if powered != self._module_on:
             # Who loses power does not stay stopped; and who gets it starts.
             self.module_stopped = False

@@ -130,6 +130,7 @@ def test_neutral_is_the_response_to_white() -> None:
     ("old", "new", "key"),
     [
         ("boot_ma = 90", "boot_ma = 101", "power.boot_ma"),
+        ("readout_ma_per_gbps = 25.0", "readout_ma_per_gbps = 0.0", "power.readout_ma_per_gbps"),
         ("width = 11648", "width = 11646", "sensor.width"),
         ("height = 8736", "height = 8735", "sensor.height"),
         ('cfa = "RGGB"', 'cfa = "BGGR"', "sensor.cfa"),
