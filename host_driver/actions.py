@@ -114,7 +114,7 @@ class Actions:
     def _renew_session(self) -> None:
         """Everything that a new session forgets."""
         self.requests = RequestClient(self.connection.send, self.connection.resend)
-        self.event_receiver = EventReceiver(0)
+        self.event_receiver = EventReceiver()
         self.clock = PeerClock()
         self.training = Training()
         self.seating = Seating.NOT_SEATED

@@ -324,9 +324,13 @@ class Host(Actions):
                 self.streams.take(received.frame.channel, message, self.now)
 
     def _event(self, sequence: int, message: Event) -> None:
-        """Take an event that is the next one, and acknowledge what came so far either way."""
+        """Take an event that is the next one, and acknowledge what came so far either way.
+
+        One that comes before the hello reply, which was lost, comes again after it.
+        """
         accepted = self.event_receiver.accept(sequence)
-        self.connection.send(link.Ack(catalogue.EVENT_CHANNEL, self.event_receiver.expected))
+        if self.event_receiver.expected is not None:
+            self.connection.send(link.Ack(catalogue.EVENT_CHANNEL, self.event_receiver.expected))
         if not accepted:
             return
         match message:

@@ -17,6 +17,7 @@ from laserlink.protocol.messages import bulk, control, diagnostics, identity, im
 from laserlink.protocol.messages.layout import Event, Reply, Request
 
 REQUEST_IDS = 1 << 16
+SEQUENCES = 1 << 32
 
 # Which reply answers which request; an error answers any.
 ANSWERS: dict[type[Request], type[Reply]] = {
@@ -188,9 +189,11 @@ class EventSender:
             self._due_ns = now + timeout_ns
 
     def acknowledged(self, sequence: int, now: int, timeout_ns: int) -> None:
-        """Everything before `sequence` arrived."""
-        while self._flight and sequence_is_newer(sequence, self._flight[0][0]):
-            self._flight.popleft()
+        """Everything before `sequence` arrived; nothing did, where that is behind what was sent."""
+        arrived = (sequence - self._flight[0][0]) % SEQUENCES if self._flight else 0
+        if 0 < arrived <= len(self._flight):
+            for _ in range(arrived):
+                self._flight.popleft()
             self._due_ns = None
         self._pump(now, timeout_ns)
 
@@ -206,14 +209,17 @@ class EventSender:
 
 
 class EventReceiver:
-    """The host's half: takes events in order, and knows what to acknowledge."""
+    """The host's half: takes events in order, and knows what to acknowledge.
 
-    def __init__(self, first_sequence: int) -> None:
+    Nothing, until it was told where the module begins to count.
+    """
+
+    def __init__(self, first_sequence: int | None = None) -> None:
         self.expected = first_sequence
 
     def accept(self, sequence: int) -> bool:
         """Whether this is the next event; the caller acknowledges `expected` either way."""
         if sequence != self.expected:
             return False
-        self.expected = (self.expected + 1) % (1 << 32)
+        self.expected = (self.expected + 1) % SEQUENCES
         return True

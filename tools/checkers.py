@@ -208,17 +208,21 @@ class Images(Checker):
 
 @dataclass
 class _Run:
-    """A run of a stream: its first image, how many were asked for, how many came."""
+    """A run of a stream: what began it, how many images were asked for (0: no end), were sent, and came."""
 
     session: int
-    channel: int
+    start_id: int
     images: int
-    came: int = 0
+    sent: int | None = None
     complete: bool = False
+    came: int = 0
 
 
 class Runs(Checker):
-    """A stream that ended by itself has delivered every image that was asked for, whole or not."""
+    """A stream that the host did not stop has delivered every image that was sent, whole or not.
+
+    One that ended by itself has sent all that were asked for.
+    """
 
     def __init__(self, watched: Watched) -> None:
         super().__init__(watched)
@@ -226,27 +230,26 @@ class Runs(Checker):
 
     def on_event(self, event: object) -> None:
         match event:
-            case Answered(image.StreamStart(channel=channel, images=images), image.StreamStarted()) if images:
-                self._runs[channel] = _Run(self.watched.session, channel, images)
+            case Answered(image.StreamStart(channel=channel, images=images), image.StreamStarted() as reply):
+                self._runs[channel] = _Run(self.watched.session, reply.request_id, images)
             case Answered(image.StreamStop(channel=channel) | image.StreamConfigure(channel=channel)):
                 self._runs.pop(channel, None)
-            case ModuleEvent(image.StreamEnded(channel=channel, end=StreamEnd.COMPLETE)):
-                if channel in self._runs:
-                    self._runs[channel].complete = True
-            case ModuleEvent(image.StreamEnded(channel=channel)):
-                self._runs.pop(channel, None)
+            case ModuleEvent(image.StreamEnded() as ended) if ended.channel in self._runs:
+                run = self._runs[ended.channel]
+                if ended.start_id == run.start_id:
+                    run.sent, run.complete = ended.images, ended.end is StreamEnd.COMPLETE
             case ImageDone(channel=channel) if channel in self._runs:
                 self._runs[channel].came += 1
 
     def on_step(self) -> None:
         host = self.stepper.host
-        for run in list(self._runs.values()):
+        for channel, run in list(self._runs.items()):
             if host.connection.session != run.session:
-                del self._runs[run.channel]
-            elif not _is_active(host, run.channel):
-                del self._runs[run.channel]
-                if run.complete and run.came != run.images:
-                    text = f"{run.came} of {run.images} images on channel {run.channel}"
+                del self._runs[channel]
+            elif run.sent is not None and not _is_active(host, channel):
+                del self._runs[channel]
+                if run.came < run.sent or (run.complete and not run.came == run.sent == run.images):
+                    text = f"{run.came} of {run.sent} sent images on channel {channel}"
                     self.watched.report("every image delivered", text)
 
 

@@ -135,9 +135,9 @@ in all. A reply or an error with this id ends it; one with another id came late 
 *Events* go from module to host on channel 1, in order, with ACK_REQUESTED set. At most 8 are in flight. The
 host acknowledges with `Ack`: the sequence that it expects next, whether or not the event was the expected
 one. The module sends all events in flight again, bit-identical, when the oldest is not acknowledged within
-the response time. An event that is not the expected one is dropped. An `Ack` of what was not sent yet, or
-of another channel than 1, is ignored. More than 64 waiting events are a fault. In a fault nothing is sent
-again.
+the response time. An event that is not the expected one is dropped. A host that has lost the hello reply
+does not know yet which it expects, and acknowledges none. An `Ack` of what was not sent yet, or of another
+channel than 1, is ignored. More than 64 waiting events are a fault. In a fault nothing is sent again.
 
 *Datagrams* are neither repeated nor acknowledged: beacon, hello, ping, credit, the frames of an image.
 

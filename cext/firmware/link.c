@@ -305,7 +305,11 @@ void ll_events_reset(struct ll_module *module) {
 }
 
 void ll_events_acknowledged(struct ll_module *module, uint32_t sequence) {
-    while (module->events_in_flight && ll_is_newer(sequence, module->event_sequence)) {
+    uint32_t arrived = sequence - module->event_sequence;
+    if (arrived > module->events_in_flight) {
+        arrived = 0; /* an old one, or of what was never sent */
+    }
+    while (arrived--) {
         uint16_t size = (uint16_t)(2 + module->events[1]);
         module->events_used = (uint16_t)(module->events_used - size);
         memmove(module->events, module->events + size, module->events_used);

@@ -22,7 +22,7 @@ from laserlink.host_driver.table import TABLE as HOST_TABLE
 from laserlink.host_driver.table import Input as HostInput
 from laserlink.protocol import catalogue
 from laserlink.protocol.catalogue import Carrier, Direction, Row
-from laserlink.protocol.delivery import ANSWERS
+from laserlink.protocol.delivery import ANSWERS, EventReceiver
 from laserlink.protocol.errors import ErrorCode
 from laserlink.protocol.frame import VERSION, Frame
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
@@ -230,13 +230,14 @@ def test_a_module_without_power_answers_nothing() -> None:
 def host_rig(state: H) -> Rig:
     rig = host_in(state)
     rig.host.connection.session = rig.host.connection.session or SESSION
+    rig.host.event_receiver = EventReceiver(rig.host.event_receiver.expected or 0)
     return rig
 
 
 def to_host(rig: Rig, lane: LaneKind, message: Record, channel: int | None = None) -> list[link.Error]:
     """Send a message as the module would, in its order if it is an event; the errors that it gets."""
     session = 0 if isinstance(message, link.Beacon) else rig.host.connection.session
-    sequence = rig.host.event_receiver.expected
+    sequence = rig.host.event_receiver.expected or 0
     wire = rig.frame_to_module(message, channel, session=session, sequence=sequence)
     return split(rig.feed_host(wire, lane=lane))[1]
 

@@ -14,6 +14,7 @@ from rig import S as SECOND
 from laserlink.host_driver.actions import HostTimer, Lost, NoDevice
 from laserlink.host_driver.machine import Contact, Shorted
 from laserlink.protocol import catalogue
+from laserlink.protocol.delivery import EventReceiver
 from laserlink.protocol.errors import ErrorCode
 from laserlink.protocol.messages import bulk, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Event, Record, Request
@@ -40,8 +41,12 @@ def each(*states: H) -> pytest.MarkDecorator:
 
 
 def ended_in(state: H) -> Rig:
-    """A rig whose host is in a state; what it said and told up to there is gone."""
+    """A rig whose host is in a state; what it said and told up to there is gone.
+
+    Greeted as after a revoke: it knows which event comes next.
+    """
     rig = host_in(state)
+    rig.host.event_receiver = EventReceiver(rig.host.event_receiver.expected or 0)
     drain(rig.host, rig.now)
     rig.host.events.clear()
     return rig
@@ -50,7 +55,7 @@ def ended_in(state: H) -> Rig:
 def tell(rig: Rig, message: Record, now: int | None = None) -> None:
     """The module says something; an event in its order."""
     session = 0 if isinstance(message, link.Beacon) else rig.host.connection.session
-    sequence = rig.host.event_receiver.expected if isinstance(message, Event) else 0
+    sequence = (rig.host.event_receiver.expected or 0) if isinstance(message, Event) else 0
     wire = rig.frame_to_module(message, session=session, sequence=sequence)
     rig.host.receive_data(SIDEBAND, wire, rig.now if now is None else now)
 

@@ -12,7 +12,15 @@ from rig import S as SECOND
 from laserlink.firmware_model.bulk import UpdateInstalled, digest_of
 from laserlink.firmware_model.machine import Broken, Temperature
 from laserlink.host_driver import actions
-from laserlink.host_driver.actions import Answered, Attached, Lost, NoDevice, StateChanged, Unanswered
+from laserlink.host_driver.actions import (
+    Answered,
+    Attached,
+    Lost,
+    ModuleEvent,
+    NoDevice,
+    StateChanged,
+    Unanswered,
+)
 from laserlink.host_driver.assembly import ImageDone
 from laserlink.host_driver.machine import Contact, Host, Light, Shorted
 from laserlink.host_driver.power import PowerSource
@@ -746,6 +754,22 @@ def test_a_value_of_a_control_that_changed_by_itself_is_current() -> None:
     rig.feed_host(*wires)
     assert rig.host.controls.current["LensPosition"] == 1.25
     assert set(rig.host.controls.current) == set(rig.host.controls.known)
+
+
+def test_an_event_that_comes_before_the_hello_reply_is_not_lost() -> None:
+    """The reply was lost, and the module warms up: which event is the first, the host cannot know yet."""
+    rig = Rig(first_sequence=(1 << 32) - 1)
+    rig.stepper.to_host[SIDEBAND].filter = drop_if(lambda frame, number: is_type(frame, link.HelloReply))
+    rig.stepper.snap_on()
+    rig.until_states(ModuleState.GREETED, S.GREETED)
+    rig.module.on_input(Temperature(66.0), rig.now)
+    rig.run_for(200 * MS)
+    assert rig.host.state is S.GREETED and not rig.told(ModuleEvent)
+    rig.stepper.to_host[SIDEBAND].filter = None
+    rig.until_states(ModuleState.READY, S.READY)
+    rig.run_for(SECOND)
+    felt = [event.message for event in rig.told(ModuleEvent)]
+    assert power.TemperatureEvent(TemperatureLevel.WARM, 6600) in felt
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,26 @@ def test_stale_acknowledgement() -> None:
     assert end.sender.next_deadline() == TIMEOUT
 
 
+@pytest.mark.parametrize("first", [100, 0xFFFFFFFF])
+@pytest.mark.parametrize(("ahead", "left"), [(-1, 2), (0, 2), (1, 1), (2, 0), (3, 2), (1000, 2)])
+def test_an_acknowledgement_of_what_was_never_sent_takes_nothing_away(
+    first: int, ahead: int, left: int
+) -> None:
+    """Of two events in flight, so many are sent again, also across the wrap."""
+    end = Events(first)
+    for _ in range(2):
+        end.sender.submit(Log(), 0, TIMEOUT)
+    end.sender.acknowledged((first + ahead) % (1 << 32), 1, TIMEOUT)
+    end.sender.on_deadline(1 + TIMEOUT, TIMEOUT)
+    assert len(end.sent) == 2 + left
+
+
+def test_a_receiver_that_was_not_told_where_events_begin_takes_none() -> None:
+    """Nor does it know what to acknowledge."""
+    receiver = EventReceiver()
+    assert not receiver.accept(0) and receiver.expected is None
+
+
 @given(st.integers(0, 1 << 32), st.floats(0, 0.7), st.sampled_from([0, 0xFFFFFFFA]))
 def test_events_in_order(seed: int, loss: float, first: int) -> None:
     """Over a line that loses anything, also across the wrap, every event arrives once and in order."""

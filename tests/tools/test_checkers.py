@@ -166,24 +166,39 @@ def test_an_image_of_another_session(scene: Scene) -> None:
     assert scene.rules() == ["nothing stale"]
 
 
-def test_an_image_that_never_came(scene: Scene) -> None:
-    """A stream that ended by itself owes every image; one that was stopped owes none."""
+@pytest.mark.parametrize(
+    ("end", "images", "came", "owed"),
+    [
+        (StreamEnd.COMPLETE, 3, 3, False), (StreamEnd.COMPLETE, 3, 1, True), (StreamEnd.COMPLETE, 2, 2, True),
+        (StreamEnd.COMPLETE, 3, 4, True), (StreamEnd.POWER, 1, 1, False), (StreamEnd.POWER, 1, 2, False),
+        (StreamEnd.POWER, 2, 1, True), (StreamEnd.POWER, 0, 0, False),
+    ],
+)  # fmt: skip
+def test_an_image_that_never_came(scene: Scene, end: StreamEnd, images: int, came: int, owed: bool) -> None:
+    """A run of three owes every image when it ended by itself, and all that were sent when power ended it."""
     checker = Runs(scene.watched)
-    started = Answered(image.StreamStart(9, 2, 3), image.StreamStarted(9, 2, 1, 1))
-    ended = ModuleEvent(image.StreamEnded(2, StreamEnd.COMPLETE, 3))
     scene.watched.session = scene.stepper.host.connection.session
-    for event in (started, scene.told(ImageDone), ended):
-        checker.on_event(event)
+    checker.on_event(Answered(image.StreamStart(9, 2, 3), image.StreamStarted(9, 2, 1, 1)))
+    for _ in range(came):
+        checker.on_event(scene.told(ImageDone))
     checker.on_step()
-    assert scene.rules() == ["every image delivered"]
-    for stopped in (
-        ModuleEvent(image.StreamEnded(2, StreamEnd.POWER, 1)),
-        Answered(image.StreamStop(10, 2), image.StreamStopped(10, 2, 1)),
-    ):
-        for event in (started, stopped, ended):
+    checker.on_event(ModuleEvent(image.StreamEnded(2, end, 9, images)))
+    checker.on_step()
+    assert scene.rules() == ["every image delivered"] * owed
+
+
+def test_a_run_that_was_stopped_owes_no_image(scene: Scene) -> None:
+    """Nor does one for the end of another."""
+    checker = Runs(scene.watched)
+    scene.watched.session = scene.stepper.host.connection.session
+    started = Answered(image.StreamStart(9, 2, 3), image.StreamStarted(9, 2, 1, 1))
+    stopped = Answered(image.StreamStop(10, 2), image.StreamStopped(10, 2, 1))
+    ended, other = (ModuleEvent(image.StreamEnded(2, StreamEnd.COMPLETE, id, 3)) for id in (9, 8))
+    for events in ((started, stopped, ended), (started, other)):
+        for event in events:
             checker.on_event(event)
         checker.on_step()
-    assert scene.rules() == ["every image delivered"]
+    assert scene.rules() == []
 
 
 def _force(scene: Scene, value: int) -> None:

@@ -212,7 +212,7 @@ class HostRun(Run):
         if row.type == catalogue.BEACON:
             return live_frame(body, 0)
         if row.role == "event":
-            return live_frame(body, self.live_session, sequence=self.machine.event_receiver.expected)
+            return live_frame(body, self.live_session, sequence=self.machine.event_receiver.expected or 0)
         answers = row.role == "reply"
         return live_frame(body, self.live_session, request_id=self.request_id if answers else None)
 

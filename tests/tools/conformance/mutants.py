@@ -15,7 +15,7 @@ from laserlink.protocol import catalogue
 from laserlink.protocol.connection import Connection, Received
 from laserlink.protocol.delivery import Admission, EventSender, RequestServer
 from laserlink.protocol.errors import MalformedPayload, RemoteProtocolError
-from laserlink.protocol.frame import VERSION, Frame
+from laserlink.protocol.frame import VERSION, Frame, sequence_is_newer
 from laserlink.protocol.framer import BadFrame
 from laserlink.protocol.messages import diagnostics, identity, image, link, power
 from laserlink.protocol.messages.control import ControlValue, decode_value
@@ -248,6 +248,13 @@ def _once(self: EventSender, now: int, timeout_ns: int) -> None:
     self._due_ns = None
 
 
+def _believing(self: EventSender, sequence: int, now: int, timeout_ns: int) -> None:
+    while self._flight and sequence_is_newer(sequence, self._flight[0][0]):
+        self._flight.popleft()
+        self._due_ns = None
+    self._pump(now, timeout_ns)
+
+
 def _unflagged(self: Module, event: Event) -> tuple[int, bytes]:
     frame = replace(self.connection.frame(event), flags=0)
     self.connection.resend(bytes(frame))
@@ -398,6 +405,7 @@ MUTANTS = (
         "resends.ranges",
     ),
     _mutant("wrong-digest", patched(Streams, "_special_frame", _wrong_digest), "streams.digests"),
+    _mutant("acks-believed", patched(EventSender, "acknowledged", _believing), "delivery.event-resent"),
     _mutant("ends-unnamed", built(EndsUnnamed), "streams.ended"),
     _mutant("events-once", patched(EventSender, "on_deadline", _once), "delivery.event-resent"),
     _mutant(
