@@ -3,16 +3,19 @@
 laserlink.protocol's crc.py, raw.py, digest.py and image_path.py; the tests hold the two together."""
 
 import copy
+import sys
 
 import numpy
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 
 cdef extern from "ring_images.h":
     enum:
+        LL_HEADER_BYTES
         LL_PREFIX_BYTES
         LL_VARIANT_COUNT
     ctypedef struct ll_raw_width:
@@ -59,6 +62,14 @@ cdef extern from "ring_images.h":
                              size_t slot_count) nogil
     uint64_t ll_ring_frame_images(ll_ring *ring, const uint8_t *packed, size_t packed_size,
                                   uint64_t index, uint64_t end, const ll_image_source *source) nogil
+
+cdef extern from "bytes.h":
+    uint16_t ll_read16(const uint8_t *at) nogil
+    uint32_t ll_read32(const uint8_t *at) nogil
+    uint64_t ll_read64(const uint8_t *at) nogil
+    void ll_write16(uint8_t *at, uint16_t value) nogil
+    void ll_write32(uint8_t *at, uint32_t value) nogil
+    void ll_write64(uint8_t *at, uint64_t value) nogil
 
 cdef extern from "words.h":
     uint64_t ll_load_acquire(uint64_t *word)
@@ -478,3 +489,4 @@ def fence():
 
 
 include "frames.pyx"
+include "records.pyx"

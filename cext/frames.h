@@ -1,5 +1,6 @@
-/* Many small frames at once: whole good frames from the start of a buffer, as rows of a table. The reference is
- * protocol/small_frames.py. It stops at the first byte that is no good frame of at most 256 bytes. */
+/* One frame, read or written (the reference is protocol/wire.py); and many small frames at once: whole good
+ * frames from the start of a buffer, as rows of a table (protocol/small_frames.py). That stops at the first byte
+ * that is no good frame of at most 256 bytes. */
 #ifndef LL_FRAMES_H
 #define LL_FRAMES_H
 #include "images.h"
@@ -16,13 +17,13 @@ typedef struct {
 } ll_small_frame;
 
 /* Reads one frame; its bytes, or 0. */
-static size_t ll_read_small_frame(const uint8_t *at, size_t size, ll_small_frame *frame)
+static size_t ll_read_frame(const uint8_t *at, size_t size, size_t frame_bytes_max, ll_small_frame *frame)
 {
     if (size < LL_HEADER_BYTES + LL_CHECK_BYTES || at[0] != 0xEB || at[1] != 0x90)
         return 0;
     uint16_t length = ll_read16(at + 6);
     size_t frame_bytes = (size_t)LL_HEADER_BYTES + length + LL_CHECK_BYTES;
-    if (frame_bytes > LL_SMALL_FRAME_BYTES_MAX || frame_bytes > size)
+    if (frame_bytes > frame_bytes_max || frame_bytes > size)
         return 0;
     uint32_t check = ll_crc32(at, LL_COVERED_BYTES, 0);
     if (check != ll_read32(at + LL_COVERED_BYTES) ||
@@ -39,12 +40,31 @@ static size_t ll_read_small_frame(const uint8_t *at, size_t size, ll_small_frame
     return frame_bytes;
 }
 
+/* Writes a frame of these fields around a payload of frame->length bytes. */
+static void ll_write_frame(uint8_t *at, const ll_small_frame *frame, const uint8_t *payload)
+{
+    at[0] = 0xEB;
+    at[1] = 0x90;
+    at[2] = frame->version;
+    at[3] = frame->type;
+    at[4] = frame->channel;
+    at[5] = frame->flags;
+    ll_write16(at + 6, frame->length);
+    ll_write32(at + 8, frame->session);
+    ll_write32(at + 12, frame->sequence);
+    uint32_t check = ll_crc32(at, LL_COVERED_BYTES, 0);
+    ll_write32(at + LL_COVERED_BYTES, check);
+    memcpy(at + LL_HEADER_BYTES, payload, frame->length);
+    ll_write32(at + LL_HEADER_BYTES + frame->length, ll_crc32(payload, frame->length, check));
+}
+
 /* Fills rows while there are good frames and room; how many. `taken` becomes the bytes that they were. */
 static size_t ll_decode_frames(const uint8_t *data, size_t size, ll_small_frame *rows, size_t room,
                                size_t *taken)
 {
     size_t count = 0, at = 0, frame_bytes;
-    while (count < room && (frame_bytes = ll_read_small_frame(data + at, size - at, &rows[count])) > 0) {
+    while (count < room && (frame_bytes = ll_read_frame(data + at, size - at, LL_SMALL_FRAME_BYTES_MAX,
+                                                        &rows[count])) > 0) {
         rows[count++].payload_at = at + LL_HEADER_BYTES;
         at += frame_bytes;
     }

@@ -1,4 +1,4 @@
-# Part of _kernels.pyx, which includes it: many small frames at once.
+# Part of _kernels.pyx, which includes it: one frame, and many small frames at once.
 
 cdef extern from "frames.h":
     ctypedef struct ll_small_frame:
@@ -8,9 +8,68 @@ cdef extern from "frames.h":
         uint8_t type, channel, flags, version
     size_t ll_decode_frames(const uint8_t *data, size_t size, ll_small_frame *rows, size_t room,
                             size_t *taken) nogil
+    size_t ll_read_frame(const uint8_t *at, size_t size, size_t frame_bytes_max, ll_small_frame *frame) nogil
+    void ll_write_frame(uint8_t *at, const ll_small_frame *frame, const uint8_t *payload) nogil
 
 cdef enum:
     ROWS_AT_ONCE = 256
+    FRAME_MAX = 4096
+    FRAME_OVERHEAD = 24
+    PAYLOAD_MAX = FRAME_MAX - FRAME_OVERHEAD
+
+
+def read_frame(data, Py_ssize_t start, kind):
+    """As laserlink.protocol.wire.read_frame. `kind` is a dataclass with the fields of `frame.Frame`."""
+    cdef Py_buffer view
+    cdef ll_small_frame row
+    cdef object frame
+    cdef const uint8_t *at
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        if not 0 <= start < view.len:
+            return None
+        at = <const uint8_t *>view.buf + start
+        if ll_read_frame(at, view.len - start, FRAME_MAX, &row) == 0:
+            return None
+        frame = PyType_GenericAlloc(kind, 0)
+        PyObject_GenericSetAttr(frame, "type", row.type)
+        PyObject_GenericSetAttr(frame, "channel", row.channel)
+        PyObject_GenericSetAttr(frame, "session", row.session)
+        PyObject_GenericSetAttr(frame, "sequence", row.sequence)
+        PyObject_GenericSetAttr(frame, "payload",
+                                PyBytes_FromStringAndSize(<const char *>at + LL_HEADER_BYTES, row.length))
+        PyObject_GenericSetAttr(frame, "flags", row.flags)
+        PyObject_GenericSetAttr(frame, "version", row.version)
+        return frame
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef object _whole(object value):
+    """A number that is whole: what is assigned to a C integer is else rounded."""
+    return value if PyLong_Check(value) else PyNumber_Index(value)
+
+
+def wire_of(type, channel, session, sequence, payload, flags=0, version=0x10):
+    """As laserlink.protocol.wire.wire_of."""
+    cdef ll_small_frame row
+    cdef bytes body = payload if PyBytes_Check(payload) else bytes(memoryview(payload))
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(body)
+    cdef bytes wire
+    cdef uint8_t *at
+    if size > PAYLOAD_MAX:
+        raise ValueError(f"a payload of {size} bytes does not fit a frame ({PAYLOAD_MAX})")
+    row.length = <uint16_t>size
+    try:
+        row.type, row.channel = _whole(type), _whole(channel)
+        row.session, row.sequence = _whole(session), _whole(sequence)
+        row.flags, row.version = _whole(flags), _whole(version)
+    except (OverflowError, TypeError) as error:
+        raise ValueError(f"a header field does not fit: {error}") from None
+    wire = PyBytes_FromStringAndSize(NULL, FRAME_OVERHEAD + size)
+    at = <uint8_t *>PyBytes_AS_STRING(wire)
+    ll_write_frame(at, &row, <const uint8_t *>PyBytes_AS_STRING(body))
+    return wire
 
 
 def decode_batch(data, rows):

@@ -20,6 +20,8 @@ from laserlink.protocol.states import ModuleState as S
 class Input(Enum):
     """What can happen to a module."""
 
+    __hash__ = object.__hash__  # each look at a table asks: Enum's own is a call of Python
+
     # The world
     POWER_UP = auto()
     REMOVED = auto()

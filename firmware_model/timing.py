@@ -11,6 +11,8 @@ from laserlink.protocol.timers import LINE_TIME_PER_FRAME_NS, NS_PER_S
 class ModuleTimer(Enum):
     """What the module waits for."""
 
+    __hash__ = object.__hash__  # each look at a table asks: Enum's own is a call of Python
+
     BOOT = auto()
     BEACON = auto()
     ATTACH = auto()

@@ -14,6 +14,8 @@ from laserlink.protocol.states import HostState as S
 class Input(Enum):
     """What can happen to a host."""
 
+    __hash__ = object.__hash__  # each look at a table asks: Enum's own is a call of Python
+
     # The world
     CONTACT = auto()
     REMOVED = auto()

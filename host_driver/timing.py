@@ -6,6 +6,8 @@ from enum import Enum, auto
 class HostTimer(Enum):
     """What the host waits for."""
 
+    __hash__ = object.__hash__  # each look at a table asks: Enum's own is a call of Python
+
     SEATING = auto()
     DETACH = auto()
     FIRST_WORD = auto()

@@ -15,15 +15,19 @@ if TYPE_CHECKING or kernels is None:
     from laserlink.protocol.crc import crc32
     from laserlink.protocol.digest import add
     from laserlink.protocol.image_path import Slot, frame_images
+    from laserlink.protocol.messages.flat import Flat
     from laserlink.protocol.raw import pack, unpack
     from laserlink.protocol.small_frames import decode_batch, decode_objects
+    from laserlink.protocol.wire import read_frame, wire_of
 else:
     crc32, add = kernels.crc32, kernels.add
     pack, unpack = kernels.pack, kernels.unpack
     Slot, frame_images = kernels.Slot, kernels.frame_images
     decode_batch, decode_objects = kernels.decode_batch, kernels.decode_objects
+    Flat, read_frame, wire_of = kernels.Flat, kernels.read_frame, kernels.wire_of
 
 __all__ = [
+    "Flat",
     "Slot",
     "add",
     "crc32",
@@ -31,9 +35,11 @@ __all__ = [
     "decode_objects",
     "frame_images",
     "pack",
+    "read_frame",
     "receive_images",
     "strip_digests",
     "unpack",
+    "wire_of",
 ]
 
 # receive_images(data, session, max_payload, slots) -> bytes taken from the start of `data`.

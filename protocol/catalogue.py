@@ -62,11 +62,13 @@ class Row:
     # What follows from these, worked out once: every frame asks.
     role: str = field(init=False)
     channels: frozenset[int] = field(init=False)
+    first_channel: int = field(init=False)
 
     def __post_init__(self) -> None:
         roles = (base.__name__.lower() for base in ROLES if issubclass(self.message, base))
         object.__setattr__(self, "role", next(roles, "datagram"))
         object.__setattr__(self, "channels", self.channel.value)
+        object.__setattr__(self, "first_channel", min(self.channel.value))
 
 
 RESEND, UPDATES, FILES = link.Features.RESEND, link.Features.UPDATE, link.Features.FILES

@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from typing import NamedTuple
 
 from laserlink.protocol import catalogue
 from laserlink.protocol.catalogue import Carrier, Channel, Direction, Row
@@ -58,8 +59,7 @@ class Role(Enum):
     MODULE = Direction.TO_HOST
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A legal message of this session (or a beacon, or a hello).
 
     Of a request, the state has not been judged: one that is repeated is answered as it was, whatever the
@@ -112,7 +112,7 @@ def row_of(frame: Frame) -> Row:
     Raises:
         UnsupportedVersion, ReservedBitSet, UnknownType: nothing, and why.
     """
-    if frame.version_major != VERSION_MAJOR:
+    if frame.version >> 4 != VERSION_MAJOR:
         raise UnsupportedVersion(f"version {frame.version_major} is not spoken here", frame.version)
     if frame.flags & _RESERVED_FLAGS:
         raise ReservedBitSet(f"flags {frame.flags:#04x} are reserved", frame.flags)
@@ -246,29 +246,32 @@ class Connection:
         the fast path: it is shown whole undecided bytes and returns how many it took. With `more`, the caller
         has further bytes of the stream at hand, and will show again the last `untaken` of these.
         """
-        if lane not in self._framers:
+        framer = self._framers.get(lane)
+        if framer is None:
             raise LocalProtocolError(f"this link has no {lane.name.lower()} lane")
-        self.counters.bytes_received += len(data)
         view = memoryview(data)
-        framer = self._framers[lane]
+        size = len(view)
+        self.counters.bytes_received += size
         position = 0
-        while True:
+        while position < size or not framer.idle:
             if framer.idle:
                 if take_images is not None:
-                    position += take_images(view[position:])
-                if (frame := frame_at(view, position)) is not None:
-                    position += frame.wire_bytes
-                    if (received := self._judge(lane, frame, now, state)) is not None:
+                    position += take_images(view[position:] if position else view)
+                frame = frame_at(view, position)
+                if frame is not None:
+                    position += OVERHEAD_BYTES + len(frame.payload)
+                    received = self._judge(lane, frame, now, state)
+                    if received is not None:
                         yield received
                     continue
-                if position == len(view):
+                if position == size:
                     break
             piece = view[position : position + FRAME_BYTES_MAX]
             framer.feed(piece)
             position += len(piece)
             item = framer.next_item()
             if item is None:
-                if position == len(view):
+                if position == size:
                     break
                 continue
             if (received := self._judge(lane, item, now, state)) is not None:
@@ -276,7 +279,7 @@ class Connection:
             position -= framer.take_back(position)
         if more:
             position -= framer.take_back(position)
-        self.untaken = len(view) - position
+        self.untaken = size - position
         self.counters.bytes_received -= self.untaken
         self._watch_gap(lane, now)
 
@@ -287,7 +290,7 @@ class Connection:
     def _watch_gap(self, lane: LaneKind, now: int) -> None:
         if self._framers[lane].pending:
             self._gaps.set(lane, now + self.extended(GAP_NS, lane))
-        else:
+        elif self._gaps:
             self._gaps.cancel(lane)
 
     def _judge(self, lane: LaneKind, item: Frame | BadFrame, now: int, state: State) -> Received | None:
@@ -317,29 +320,31 @@ class Connection:
 
     def _is_ours(self, frame: Frame) -> bool:
         """Only hello may carry a session that is not known; only a beacon carries none."""
-        if self.role is Role.MODULE and frame.type == catalogue.HELLO:
-            return frame.session != 0
-        if self.role is Role.HOST and frame.type == catalogue.BEACON:
-            return frame.session == 0
+        if frame.type in UNNEGOTIATED:
+            if self.role is Role.MODULE and frame.type == catalogue.HELLO:
+                return frame.session != 0
+            if self.role is Role.HOST and frame.type == catalogue.BEACON:
+                return frame.session == 0
         return frame.session == self.session != 0
 
     def _check(self, lane: LaneKind, frame: Frame, state: IntEnum) -> Received:
-        row = row_of(frame)
+        row, kind, payload = row_of(frame), frame.type, frame.payload
         if row.direction is self._sends:
-            raise WrongDirection(f"{row.message.__name__} goes {row.direction.value}", frame.type)
+            raise WrongDirection(f"{row.message.__name__} goes {row.direction.value}", kind)
         if frame.channel not in row.channels:
             raise WrongChannel(f"{row.message.__name__} on channel {frame.channel}", frame.channel)
         expected = self.image_lane if row.carrier is IMAGE else SIDEBAND
         if lane is not expected:
             raise WrongLane(f"{row.message.__name__} on the {lane.name.lower()} lane", lane)
-        bytes_max = FRAME_BYTES_MIN_OFFER if frame.type in UNNEGOTIATED else self.in_bytes_max
-        if frame.wire_bytes > bytes_max:
-            raise FrameTooLong(f"{frame.wire_bytes} bytes, {bytes_max} are allowed", frame.wire_bytes)
+        wire_bytes = OVERHEAD_BYTES + len(payload)
+        bytes_max = FRAME_BYTES_MIN_OFFER if kind in UNNEGOTIATED else self.in_bytes_max
+        if wire_bytes > bytes_max:
+            raise FrameTooLong(f"{wire_bytes} bytes, {bytes_max} are allowed", wire_bytes)
         if state not in row.states and row.role != "request":
             raise IllegalInState(f"{row.message.__name__} in state {state.name.lower()}", state)
         if row.feature and row.feature not in self.features:
-            raise UnknownType(f"{row.message.__name__} was not negotiated", frame.type)
-        return Received(lane, frame, row.message.decode(frame.payload), row)
+            raise UnknownType(f"{row.message.__name__} was not negotiated", kind)
+        return Received(lane, frame, row.message.decode(payload), row)
 
     # --- offences ---
 
@@ -373,7 +378,7 @@ class Connection:
 
     def reserve(self, channel: int, count: int) -> int:
         """Take `count` sequences of a channel; the first of them."""
-        first = self.peek_sequence(channel)
+        first = self._next_sequence.get(channel, self._first_sequence)
         self._next_sequence[channel] = (first + count) % SEQUENCES
         return first
 
@@ -397,8 +402,9 @@ class Connection:
     ) -> tuple[int, int, int, int, bytes, int]:
         """Type, channel, session, sequence, payload and flags of a new frame."""
         row = catalogue.BY_MESSAGE[type(message)]
-        channel = min(row.channels) if channel is None else channel
-        if channel not in row.channels:
+        if channel is None:
+            channel = row.first_channel
+        elif channel not in row.channels:
             raise LocalProtocolError(f"{row.message.__name__} does not go on channel {channel}")
         payload = bytes(message)
         if len(payload) + OVERHEAD_BYTES > self.out_bytes_max:
@@ -420,8 +426,7 @@ class Connection:
             self.counters.frames_resent += 1
 
     def _queue(self, row: Row, wire: bytes) -> bool:
-        lane = self.image_lane if row.carrier is IMAGE else SIDEBAND
-        queues = self._queues[lane]
+        queues = self._queues[self.image_lane if row.carrier is IMAGE else SIDEBAND]
         if sum(map(len, queues)) >= QUEUE_FRAMES_MAX:
             self.counters.frames_unsent += 1
             return False

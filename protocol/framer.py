@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from laserlink.protocol._accel import crc32
+from laserlink.protocol._accel import crc32, read_frame
 from laserlink.protocol.frame import CHECK_BYTES, CHECKED_HEADER_BYTES, HEADER_BYTES, SYNC, Frame
 from laserlink.protocol.limits import FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX
 
@@ -75,7 +75,7 @@ class Framer:
     @property
     def idle(self) -> bool:
         """True when every byte was decided and given out."""
-        return not self.pending and not self._bad
+        return self._position == len(self._buffer) and not self._bad
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Append bytes of the stream."""
@@ -171,7 +171,7 @@ class Framer:
         return bad
 
 
-def _judge(data: bytearray | memoryview, start: int) -> Frame | BadReason | None:
+def _judge(data: bytearray, start: int) -> Frame | BadReason | None:
     """What begins with the sync at `start`: a frame, or why it is none; None when more bytes are needed."""
     if len(data) - start < HEADER_BYTES:
         return None
@@ -193,10 +193,7 @@ def _judge(data: bytearray | memoryview, start: int) -> Frame | BadReason | None
 
 def frame_at(data: memoryview, start: int) -> Frame | None:
     """The whole good frame that begins at `start`, where a framer that is idle would find it; else None."""
-    if data[start : start + len(SYNC)] != SYNC:
-        return None
-    found = _judge(data, start)
-    return found if isinstance(found, Frame) else None
+    return read_frame(data, start, Frame)
 
 
 def damaged_frames(raw: bytes) -> Iterator[Frame]:

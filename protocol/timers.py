@@ -106,6 +106,10 @@ class Deadlines(Generic[Key]):
     def __init__(self) -> None:
         self._due: dict[Key, int] = {}
 
+    def __bool__(self) -> bool:
+        """Whether any is set."""
+        return bool(self._due)
+
     def set(self, name: Key, at_ns: int) -> None:
         self._due[name] = at_ns
 

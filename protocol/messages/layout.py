@@ -7,8 +7,6 @@ type, its unit, its meaning and a default, so that parsing, building, the wire-f
 
 import dataclasses
 import io
-import operator
-import struct
 from collections.abc import Callable
 from enum import Enum, IntEnum
 from functools import cache
@@ -35,6 +33,7 @@ from construct import (
     Struct,
 )
 
+from laserlink.protocol._accel import Flat
 from laserlink.protocol.errors import MalformedPayload
 
 LAYOUT, UNIT, MEANING = "layout", "unit", "meaning"
@@ -149,7 +148,6 @@ class _RecordAdapter(Adapter):  # type: ignore[misc]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
 
 
 def _cached(function: F) -> F:
@@ -168,121 +166,29 @@ def record(kind: "type[Record]") -> Construct:
     return _RecordAdapter(kind)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Flat:
-    """A record whose fields have fixed sizes, perhaps all but its last: one call of struct does it.
-
-    It knows the good case only. What it answers with None is for construct, which also says what is wrong.
-    """
-
-    kind: "type[Record]"
-    layout: struct.Struct
-    read: Callable[["Record"], tuple[Any, ...]]
-    enums: tuple[tuple[int, type[IntEnum], dict[int, IntEnum]], ...]
-    octets: tuple[tuple[int, int], ...]
-    tail: "FieldInfo | None" = None
-    item: "_Flat | None" = None
-
-    def decode(self, payload: bytes) -> "Record | None":
-        size = self.layout.size
-        if len(payload) < size or (len(payload) > size and self.tail is None):
-            return None
-        values: list[Any] = list(self.layout.unpack_from(payload))
-        try:
-            for index, _, members in self.enums:
-                values[index] = members[values[index]]
-            if self.tail is not None:
-                values.append(self._read_tail(self.tail.shape, payload[size:]))
-        except (KeyError, ValueError):
-            return None
-        return self.kind(*values)
-
-    def _read_tail(self, shape: "Shape", tail: bytes) -> Any:
-        if shape.kind is Kind.REST:
-            return tail
-        if not tail or tail[0] > shape.limit:
-            raise ValueError
-        if shape.kind is Kind.TEXT:
-            if len(tail) - 1 != tail[0]:
-                raise ValueError
-            return tail[1:].decode()
-        step = self.item.layout.size if self.item else cast(Shape, shape.item).size or 0
-        if len(tail) - 1 != tail[0] * step:
-            raise ValueError
-        if self.item is None:
-            return struct.unpack(f"<{tail[0]}{cast(Shape, shape.item).format}", tail[1:])
-        return tuple([_kept(self.item.decode(tail[at : at + step])) for at in range(1, len(tail), step)])
-
-    def encode(self, value: "Record") -> bytes | None:
-        try:
-            values = self.read(value)
-            for index, kind, _ in self.enums:
-                if type(values[index]) is not kind:
-                    kind(values[index])
-            for index, size in self.octets:
-                if len(values[index]) != size:
-                    return None
-            head = self.layout.pack(*values)
-            if self.tail is None:
-                return head
-            return head + self._write_tail(self.tail.shape, getattr(value, self.tail.name))
-        except (struct.error, TypeError, ValueError, AttributeError):
-            return None
-
-    def _write_tail(self, shape: "Shape", value: Any) -> bytes:
-        if shape.kind is Kind.REST:
-            return bytes(memoryview(value))
-        items: bytes | tuple[Any, ...] = value.encode() if shape.kind is Kind.TEXT else tuple(value)
-        if len(items) > shape.limit:
-            raise ValueError
-        count = bytes((len(items),))
-        if isinstance(items, bytes):
-            return count + items
-        if self.item is None:
-            return count + struct.pack(f"<{len(items)}{cast(Shape, shape.item).format}", *items)
-        if {type(item) for item in items} - {self.item.kind}:
-            raise ValueError
-        return count + b"".join([_kept(self.item.encode(item)) for item in items])
-
-
-def _reader_of(names: tuple[str, ...]) -> Callable[["Record"], tuple[Any, ...]]:
-    """What reads so many attributes at once."""
-    read: Any = operator.attrgetter(*names) if names else None
-    if len(names) > 1:
-        return cast(Callable[["Record"], tuple[Any, ...]], read)
-    return lambda value: (read(value),) if names else ()
-
-
-def _kept(value: T | None) -> T:
-    """What a flat record could read or write. Raises ValueError when it could not."""
-    if value is None:
-        raise ValueError
-    return value
-
-
 @_cached
-def _flat(kind: "type[Record]") -> _Flat | None:
+def _flat(kind: "type[Record]") -> Flat | None:
     """How to read a record at once; None: a field before its last varies in size, or one within that."""
     infos = fields_of(kind)
-    tail = infos[-1] if infos and infos[-1].shape.kind in (Kind.REST, Kind.TEXT, Kind.ARRAY) else None
-    fixed = infos[:-1] if tail else infos
-    item = None
-    if tail is not None and tail.shape.item is not None and tail.shape.item.record is not None:
-        item = _flat(tail.shape.item.record)
-    of_numbers = item is not None or tail is None or tail.shape.item is None or tail.shape.item.format
-    if not all(info.shape.format for info in fixed) or not of_numbers or (item and item.tail):
+    varies = bool(infos) and infos[-1].shape.size is None
+    fixed = infos[:-1] if varies else infos
+    if not all(info.shape.format for info in fixed):
         return None
-    shapes = [(at, info.shape) for at, info in enumerate(fixed)]
-    enums = [(at, shape.members) for at, shape in shapes if shape.members is not None]
-    return _Flat(
-        kind,
-        struct.Struct("<" + "".join(info.shape.format for info in fixed)),
-        _reader_of(tuple(info.name for info in fixed)),
-        tuple((at, kind, {int(member): member for member in kind}) for at, kind in enums),
-        tuple((at, shape.size or 0) for at, shape in shapes if shape.kind is Kind.OCTETS),
-        tail,
-        item,
-    )
+    fields = tuple((info.name, info.shape.format, _members_of(info.shape)) for info in fixed)
+    if not varies:
+        return Flat(kind, fields)
+    name, shape = infos[-1].name, infos[-1].shape
+    if shape.item is None:
+        return Flat(kind, fields, (name, shape.kind.value, shape.limit, None))
+    if shape.item.kind in (Kind.INTEGER, Kind.FLOAT):
+        return Flat(kind, fields, (name, shape.item.format, shape.limit, None))
+    of_records = shape.item.record is not None and shape.item.size is not None
+    item = _flat(shape.item.record) if of_records and shape.item.record is not None else None
+    return Flat(kind, fields, (name, "items", shape.limit, item)) if item is not None else None
+
+
+def _members_of(shape: "Shape") -> dict[int, IntEnum] | None:
+    return None if shape.members is None else {int(member): member for member in shape.members}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -297,8 +203,9 @@ class Record:
             MalformedPayload: too short, too long, or a value that its field does not allow.
         """
         flat = _flat(cls)
-        if flat is not None and (found := flat.decode(payload)) is not None:
-            return cast(Self, found)
+        found: Self | None = None if flat is None else flat.decode(payload)
+        if found is not None:
+            return found
         stream = io.BytesIO(payload)
         try:
             value: Self = record(cls).parse_stream(stream)
@@ -315,7 +222,8 @@ class Record:
             ValueError: a value that does not fit its field.
         """
         flat = _flat(type(self))
-        if flat is not None and (found := flat.encode(self)) is not None:
+        found = None if flat is None else flat.encode(self)
+        if found is not None:
             return found
         try:
             return bytes(record(type(self)).build(self))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from laserlink.cext import kernels
-from laserlink.protocol import _accel, crc, digest, image_path, raw
+from laserlink.protocol import _accel, crc, digest, image_path, raw, wire
+from laserlink.protocol.messages import flat
 
 PAIRS = [
     ("crc32", crc.crc32),
@@ -16,7 +17,12 @@ PAIRS = [
     ("unpack", raw.unpack),
     ("Slot", image_path.Slot),
     ("frame_images", image_path.frame_images),
+    ("Flat", flat.Flat),
+    ("read_frame", wire.read_frame),
+    ("wire_of", wire.wire_of),
 ]
+
+KINDS = ("Slot", "Flat")
 
 
 @pytest.mark.parametrize(("name", "reference"), PAIRS)
@@ -26,10 +32,10 @@ def test_the_choice(name: str, reference: object) -> None:
     assert getattr(_accel, name) is expected
 
 
-@pytest.mark.parametrize(("name", "reference"), [pair for pair in PAIRS if pair[0] != "Slot"])
+@pytest.mark.parametrize(("name", "reference"), [pair for pair in PAIRS if pair[0] not in KINDS])
 @pytest.mark.skipif(kernels is None, reason="the C kernels are not in use")
 def test_same_parameters(name: str, reference: Callable[..., object]) -> None:
-    """Kernel and reference take the same parameters in the same order (Slot: by keyword, in test_kernels)."""
+    """Kernel and reference take the same parameters in the same order (of classes, their own tests)."""
     assert list(inspect.signature(getattr(kernels, name)).parameters) == list(
         inspect.signature(reference).parameters
     )
