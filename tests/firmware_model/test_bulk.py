@@ -5,7 +5,7 @@ import random
 import pytest
 
 from laserlink.firmware_model.bulk import Update, digest_of, file_part
-from laserlink.protocol.errors import NotFound, OutOfBounds, UpdateRefused
+from laserlink.protocol.errors import NotFound, OutOfBounds, RemoteProtocolError, UpdateRefused
 from laserlink.protocol.frame import OVERHEAD_BYTES
 from laserlink.protocol.limits import UPDATE_BYTES_MAX
 from laserlink.protocol.messages.bulk import FileRead, UpdateBegin, UpdateData
@@ -87,3 +87,29 @@ def test_a_wrong_digest_is_named() -> None:
     with pytest.raises(UpdateRefused, match="the digest of the update is wrong") as raised:
         wrong.finish()
     assert raised.value.value == 77
+
+
+def test_what_is_refused_says_what_there_is() -> None:
+    """The bytes that came, that a file has, or the name that none has; the value is what was asked for."""
+    short = update()
+    short.take(UpdateData(0, 0, FIRMWARE[:600]))
+    files = {"log": FIRMWARE}
+    refusals = {
+        "expected the piece at 600 of 1001": (599, lambda: short.take(UpdateData(0, 599, b"x"))),
+        "600 of 1001 bytes came": (600, short.finish),
+        "log has 1001 bytes": (1002, lambda: file_part(files, FileRead(0, 1002, "log"), 256)),
+        "there is no file 'logs'": (0, lambda: file_part(files, FileRead(0, 0, "logs"), 256)),
+    }
+    for text, (value, refused) in refusals.items():
+        with pytest.raises(RemoteProtocolError) as raised:
+            refused()
+        assert (str(raised.value), raised.value.value) == (text, value)
+
+
+def test_a_file_that_is_read_names_its_request_and_its_place() -> None:
+    """As many bytes as the frame holds, from where they were asked for."""
+    part = file_part({"log": FIRMWARE}, FileRead(7, 100, "log"), 256)
+    room = 256 - OVERHEAD_BYTES - 10
+    assert (part.request_id, part.total_bytes, part.offset) == (7, 1001, 100)
+    assert part.part == FIRMWARE[100 : 100 + room] and len(bytes(part)) + OVERHEAD_BYTES == 256
+    assert file_part({"log": FIRMWARE}, FileRead(7, 1001, "log"), 256).part == b""

@@ -1,6 +1,7 @@
 """The control store: bounds, types, all or nothing, and the ids of sets."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -172,3 +173,47 @@ def test_a_value_out_of_range_is_told_with_its_bounds(given: ControlValue, text:
     with pytest.raises(ValueOutOfRange) as raised:
         store().set((given,))
     assert (str(raised.value), raised.value.value) == (text, given.id)
+
+
+def test_bounds_and_defaults_are_the_profiles() -> None:
+    """What every host sees of this module: exposure in us, gain, dioptres, degrees, f-numbers, pixels."""
+    whole = (11_648, 8736, 11_648, 8736)
+    listed = {c.name: (c.minimum, c.maximum, c.default) for c in controls_of(load_profile("mos-100mp"))}
+    assert listed == {
+        "ExposureTime": (20, 1_000_000, 10_000), "AnalogueGain": (1.0, 16.0, 1.0),
+        "LensPosition": (0.0, 3.33, 0.0), "TestPatternMode": (0, 3, 0),
+        "SensorTemperature": (-40.0, 125.0, 25.0), "LensAperture": (1.4, 11.0, 1.4), "AfMode": (0, 2, 0),
+        "AfMetering": (0, 1, 0), "AfWindows": ((0,) * 4, whole, (0,) * 4), "AfTrigger": (0, 1, 1),
+        "AfPause": (0, 2, 2), "AfState": (0, 3, 0), "AfPauseState": (0, 2, 0), "FocusFoM": (0, (1 << 31) - 1, 0),
+    }  # fmt: skip
+
+
+def test_the_exposure_at_first_is_never_longer_than_the_longest() -> None:
+    """Ten milliseconds, where the sensor can."""
+    profile = load_profile("mos-100mp")
+    short = replace(profile, sensor=replace(profile.sensor, exposure_us_max=4000))
+    assert (controls_of(short)[0].maximum, controls_of(short)[0].default) == (4000, 4000)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (value(5, FLOAT, 20.0), ["SensorTemperature", "cannot be set"]),
+        (value(1, FLOAT, 500.0), ["ExposureTime", "integer", "not float"]),
+        (value(99, INTEGER, 1), ["no control 99"]),
+        (value(9, ValueType.RECTANGLE, (1, 2, 3, 9000)), ["AfWindows of 1, 2, 3, 9000", "pixels"]),
+    ],
+)
+def test_what_is_refused_names_the_control(given: ControlValue, words: list[str]) -> None:
+    """In words, and by its number as the value."""
+    with pytest.raises(RemoteProtocolError) as raised:
+        store().set((given,))
+    assert all(word in str(raised.value) for word in words) and raised.value.value == given.id
+
+
+def test_too_many_at_once_are_counted() -> None:
+    """Sixteen are read; of seventeen the text says how many were, and may be."""
+    assert len(store().get((ControlId(1),) * 16)) == 16
+    with pytest.raises(LimitExceeded, match=r"^17 controls at once, 16 are allowed$") as raised:
+        store().get((ControlId(1),) * 17)
+    assert raised.value.value == 17

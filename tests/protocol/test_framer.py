@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from laserlink.protocol import framer as framer_module
 from laserlink.protocol.crc import crc32
 from laserlink.protocol.frame import CHECKED_HEADER_BYTES, HEADER_BYTES, OVERHEAD_BYTES, SYNC, Frame
-from laserlink.protocol.framer import BadFrame, BadReason, Framer, damaged_frames
+from laserlink.protocol.framer import BadFrame, BadReason, Framer, damaged_frames, frame_at
 from laserlink.protocol.limits import FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX
 
 Item = Frame | BadFrame
@@ -371,3 +371,33 @@ def test_frames_in_a_bad_run_whose_header_holds_are_told() -> None:
     assert [frame.sequence for frame in found] == [0, 1]
     assert all(frame.payload[10] == 0xFF and len(frame.payload) == 50 for frame in found)
     assert list(damaged_frames(b"\xeb\x90" * 100)) == []
+
+
+def test_a_damaged_frame_is_told_with_every_field_of_its_header() -> None:
+    """Also when the run ends with it, and when noise before it looks like another one."""
+    whole = Frame(0x65, 3, 0x01020304, 0x05060708, bytes(range(40)), flags=0xA1, version=0x1F)
+    wire = damaged(bytes(whole), HEADER_BYTES + 7)
+    payload = damaged(whole.payload, 7)
+    for before, after in ((b"", b""), (SYNC, b""), (SYNC + b"\x10" * 19, SYNC), (header(5000), header(3)[:-1])):
+        (found,) = damaged_frames(before + wire[:-4] + after)
+        assert (found.type, found.channel, found.session, found.sequence) == (0x65, 3, 0x01020304, 0x05060708)
+        assert (found.payload, found.flags, found.version) == (payload, 0xA1, 0x1F)
+
+
+def test_the_shortest_and_the_longest_damaged_frame_are_told() -> None:
+    """Those without a payload, and those that fill a run."""
+    runs = {header(0): 0, header(PAYLOAD_BYTES_MAX) + bytes(PAYLOAD_BYTES_MAX): PAYLOAD_BYTES_MAX}
+    assert [len(found.payload) for run in runs for found in damaged_frames(run)] == [*runs.values()]
+    assert list(damaged_frames(header(PAYLOAD_BYTES_MAX + 1) + bytes(PAYLOAD_BYTES_MAX + 1))) == []
+    assert list(damaged_frames(header(1))) == []
+
+
+def test_a_good_frame_is_found_where_it_begins_and_nowhere_else() -> None:
+    """Whole and true, with every field; what is damaged, cut or no frame is nothing."""
+    whole = Frame(0x65, 3, 0x01020304, 0x05060708, bytes(range(40)), flags=0xA1, version=0x1F)
+    data = memoryview(b"??" + bytes(whole) + b"!")
+    found = {start: frame_at(data, start) for start in range(len(data))}
+    assert found.pop(2) == whole and set(found.values()) == {None}
+    assert frame_at(data[:-2], 2) is None
+    assert frame_at(memoryview(damaged(bytes(data), len(data) - 2)), 2) is None
+    assert frame_at(memoryview(damaged(bytes(data), 2 + CHECKED_HEADER_BYTES)), 2) is None
