@@ -74,14 +74,12 @@ class HostControls:
     def __init__(self) -> None:
         self.known: dict[str, HostControl] = {}
         self.current: dict[str, Value] = {}
-        self._total = 0
         self._settings: dict[int, dict[str, Value]] = {}
 
     def clear(self) -> None:
         """Another session: what was set is remembered, what was listed is not."""
         self.known.clear()
         self.current.clear()
-        self._total = 0
 
     def take(self, asked: ControlList, infos: ControlInfos) -> int | None:
         """Take a part of the list; where the next part begins, or None when it is whole.

@@ -184,7 +184,8 @@ def test_bounds_and_defaults_are_the_profiles() -> None:
         "LensPosition": (0.0, 3.33, 0.0), "TestPatternMode": (0, 3, 0),
         "SensorTemperature": (-40.0, 125.0, 25.0), "LensAperture": (1.4, 11.0, 1.4), "AfMode": (0, 2, 0),
         "AfMetering": (0, 1, 0), "AfWindows": ((0,) * 4, whole, (0,) * 4), "AfTrigger": (0, 1, 1),
-        "AfPause": (0, 2, 2), "AfState": (0, 3, 0), "AfPauseState": (0, 2, 0), "FocusFoM": (0, (1 << 31) - 1, 0),
+        "AfPause": (0, 2, 2), "AfState": (0, 3, 0), "AfPauseState": (0, 2, 0),
+        "FocusFoM": (0, (1 << 31) - 1, 0),
     }  # fmt: skip
 
 

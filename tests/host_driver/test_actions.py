@@ -1,9 +1,22 @@
 """What the host's actions do beyond the state: hello, keep-alive, training, the descriptor."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
-from rig import MS, OPTICAL, SIDEBAND, EachFrame, Rig, drain, drop_if, host_in, is_type
+from rig import (
+    MS,
+    OPTICAL,
+    SIDEBAND,
+    TWO_LANES,
+    EachFrame,
+    Rig,
+    Sessions,
+    drain,
+    drop_if,
+    host_in,
+    is_type,
+)
 from rig import S as SECOND
 
 from laserlink.firmware_model.machine import Temperature
@@ -16,13 +29,15 @@ from laserlink.host_driver.actions import (
     Training,
     Unanswered,
 )
-from laserlink.host_driver.machine import Light
+from laserlink.host_driver.machine import Host, Light
 from laserlink.host_driver.power import Contract
+from laserlink.host_driver.table import Input
 from laserlink.host_driver.timing import HostTimer
 from laserlink.protocol import catalogue
-from laserlink.protocol.errors import ErrorCode, LimitExceeded, MalformedPayload
+from laserlink.protocol.errors import ErrorCode, LimitExceeded, LocalProtocolError, MalformedPayload
+from laserlink.protocol.frame import VERSION
 from laserlink.protocol.limits import EVENTS_PENDING
-from laserlink.protocol.messages import diagnostics, identity, link, power
+from laserlink.protocol.messages import control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Record, Request
 from laserlink.protocol.prbs import pattern
 from laserlink.protocol.states import HostState, LossCause, ModuleState, Seating
@@ -341,3 +356,247 @@ def test_eight_bits_a_byte_are_measured() -> None:
         wire[500] ^= 0b101 * sequence
         measured.add(diagnostics.Prbs31(bytes(wire)), sequence)
     assert (measured.frames, measured.bits, measured.bit_errors) == (2, 16_000, 2)
+
+
+H, HOT = HostState, link.Error(code=ErrorCode.TOO_HOT, text="61 degrees")
+LOSSES: list[tuple[HostState, Input, Record | None, LossCause, str, bool]] = [
+    (H.SEATING, Input.SHORTED, None, LossCause.POWER, "contact pins shorted", True),
+    (H.GREETED, Input.SILENT, None, LossCause.TIMEOUT, "module does not answer", False),
+    (H.GREETED, Input.BROKEN, None, LossCause.FIRMWARE, "link lost too often", True),
+    (H.GREETED, Input.BROKEN, link.FaultEvent(text="no sensor"), LossCause.FIRMWARE, "no sensor", True),
+    (H.NEGOTIATING, Input.POWER_REFUSED, power.PowerStatus(), LossCause.POWER, "module phone gives", True),
+    (H.NEGOTIATING, Input.REFUSED, HOT, LossCause.THERMAL, "module refused: 61 degrees", True),
+    (H.CONTRACTED, Input.REFUSED, HOT, LossCause.THERMAL, "refused light: 61 degrees", False),
+    (H.CONTRACTED, Input.ATTACH_EXPIRED, None, LossCause.TIMEOUT, "module does not answer", False),
+    (H.TRAINING, Input.HOT, None, LossCause.THERMAL, "module too hot to shine", False),
+    (H.READY, Input.DARK, None, LossCause.OPTICAL, "laser not seen", False),
+    (H.READY, Input.HOT, None, LossCause.THERMAL, "module too hot to shine", False),
+    (H.READY, Input.POWER_ENDED, power.PowerStatus(), LossCause.POWER, "power was revoked", False),
+    (H.READY, Input.RESTARTED, None, LossCause.FIRMWARE, "module restarted", False),
+    (H.READY, Input.REMOVED, None, LossCause.DETACH, "module pulled off", False),
+    (H.STREAMING, Input.SILENT, None, LossCause.TIMEOUT, "module fell silent", False),
+]
+
+
+@pytest.mark.parametrize(
+    ("state", "happening", "message", "cause", "words", "final"),
+    LOSSES,
+    ids=[f"{state.name}-{happening.name}" for state, happening, *_ in LOSSES],
+)
+def test_a_loss_says_its_cause_in_words_and_whether_it_is_final(
+    state: HostState, happening: Input, message: Record | None, cause: LossCause, words: str, final: bool
+) -> None:
+    """What a user reads names the part that failed, and the module's own reason where it gave one."""
+    host = host_in(state).host
+    host.events.clear()
+    assert host._step(happening, message)
+    (lost,) = [event for event in host.events if isinstance(event, Lost)]
+    assert (lost.cause, lost.final) == (cause, final)
+    assert set(words.split()) <= set(lost.text.split())
+    if final:
+        assert host.outputs.rail_ma == 0 and not host.connection.session
+
+
+@pytest.mark.parametrize(
+    ("seating", "words"), [(Seating.NOT_SEATED, "module not seated"), (Seating.SEATED, "laser not seen")]
+)
+def test_the_third_training_that_fails_is_told_and_no_other(seating: Seating, words: str) -> None:
+    """Once, with what was measured: a lens that hangs loose is another matter than a covered one."""
+    host = host_in(HostState.TRAINING).host
+    host.seating = seating
+    told = []
+    for _ in range(5):
+        host.events.clear()
+        host._step(Input.DARK)
+        told.append([event.text.split() for event in host.events if isinstance(event, Lost)])
+        host._step(Input.TRAIN_STARTED, diagnostics.TrainStarted())
+    assert told[:2] == told[3:] == [[], []]
+    ((text,),) = [texts for texts in told if texts]
+    assert set(words.split()) <= set(text)
+
+
+def test_after_light_was_lost_the_trainings_are_counted_from_the_start() -> None:
+    """Heat and darkness end what was tried before; no pattern is measured any more."""
+    for happening in (Input.HOT, Input.DARK):
+        host = host_in(HostState.READY).host
+        host.training.attempts = 2
+        host.timers.set(HostTimer.TRAINING, host.now + MS)
+        host._step(happening)
+        assert (host.training.attempts, host.timers.at(HostTimer.TRAINING)) == (0, None)
+        watched = host.timers.at(HostTimer.ATTACH)
+        assert watched == (host.now + 5 * SECOND if happening is Input.DARK else None)
+        assert host.streams.paused
+
+
+def test_hello_says_what_the_phone_can() -> None:
+    """Versions, features, the largest frames, where it counts from, and every lane."""
+    rig = Rig()
+    rig.host._draw_session = Sessions(0x2000)
+    rig.host.state, rig.host.now = HostState.POWERED, rig.now
+    rig.host._step(Input.FIRST_WORD, link.Beacon())
+    (hello,) = drain(rig.host, rig.now)
+    assert (hello.type, hello.session) == (catalogue.BY_MESSAGE[link.Hello].type, 0x2001)
+    features = link.Features.RESEND | link.Features.UPDATE | link.Features.FILES | link.Features.RECTANGLES
+    assert link.Hello.decode(hello.payload) == link.Hello(
+        version_first=VERSION, version_last=VERSION, features=features, to_module_bytes_max=1024,
+        to_host_bytes_max=4096, first_sequence=0x2002, lanes=TWO_LANES,
+    )  # fmt: skip
+
+
+def test_only_what_both_ends_know_is_agreed_on() -> None:
+    """A module that claims more than was offered gets no more than was offered."""
+    for claimed in (link.Features.RESEND, link.Features((1 << 64) - 1)):
+        rig = host_in(HostState.GREETED)
+        offered = link.Hello.decode(rig.host._hello_wire[20:-4]).features
+        reply = link.HelloReply(
+            features=claimed, to_module_bytes_max=256, to_host_bytes_max=4096, first_sequence=77,
+            lanes=TWO_LANES, module_id=0xABCD,
+        )  # fmt: skip
+        rig.feed_host(rig.frame_to_module(reply))
+        assert rig.host.connection.features == offered & claimed
+        assert (rig.host.connection.out_bytes_max, rig.host.connection.in_bytes_max) == (256, 4096)
+        assert (rig.host.module_id, rig.host.event_receiver.expected) == (0xABCD, 77)
+        assert rig.host.timers.at(HostTimer.HELLO) is None
+
+
+def test_a_line_without_a_rate_has_the_one_that_the_module_knows() -> None:
+    """What the phone says of its own lines holds; what it leaves open, the module says."""
+    open_rates = tuple(replace(offer, rate_bps=0) for offer in TWO_LANES)
+    module_says = tuple(replace(offer, rate_bps=77_000_000) for offer in TWO_LANES)
+    for ours, expected in (
+        (open_rates, module_says),
+        (TWO_LANES, TWO_LANES),
+        (open_rates[:1], module_says[:1]),
+    ):
+        host = Host(ours, Sessions())
+        host._take_lanes(module_says)
+        assert tuple(host.connection.lanes.values()) == expected
+
+
+def test_a_module_that_needs_no_light_leaves_the_sideband_for_images() -> None:
+    """Lanes that it did not name are not used, though the phone has them."""
+    host = Host(TWO_LANES, Sessions())
+    host._take_lanes(TWO_LANES[:1])
+    assert host.connection.image_lane is SIDEBAND
+    host._take_lanes(TWO_LANES)
+    assert host.connection.image_lane is OPTICAL
+
+
+def test_a_request_that_was_never_answered_is_told_and_a_start_is_remembered() -> None:
+    """The module may have carried it out: a stream that runs unheard is stopped once there is light again."""
+    host = host_in(HostState.READY).host
+    host.events.clear()
+    for request in (diagnostics.Echo(5, b"x"), image.StreamStart(6, 4, 1)):
+        host.give_up_request(request)
+        assert host.events.pop() == Unanswered(request)
+    assert host.streams.unheard == {4}
+
+
+def test_a_request_that_no_frame_holds_is_named_with_its_size() -> None:
+    """Behind others, too: the size on the wire, and that it is over max_frame."""
+    host = host_in(HostState.READY).host
+    host.connection.out_bytes_max = 256
+    host.request(diagnostics.Echo(data=b""), host.now)
+    room = 256 - 24 - len(bytes(diagnostics.Echo(data=b"")))
+    host.request(diagnostics.Echo(data=bytes(room)), host.now)
+    with pytest.raises(LocalProtocolError, match=r"^Echo takes 257 bytes, over max_frame$"):
+        host.request(diagnostics.Echo(data=bytes(room + 1)), host.now)
+
+
+def test_the_attach_is_watched_from_hello_to_the_descriptor() -> None:
+    """Five seconds for hello, five for light; once the descriptor is here nothing is waited for."""
+    host = host_in(HostState.GREETED).host
+    due = host.timers.at(HostTimer.ATTACH)
+    assert due is not None and 4900 * MS < due - host.now <= 5 * SECOND
+    host = host_in(HostState.CONTRACTED).host
+    host.now += SECOND
+    host.do_train(None)
+    assert host.timers.at(HostTimer.ATTACH) == host.now + 5 * SECOND
+    assert host_in(HostState.READY).host.timers.at(HostTimer.ATTACH) is None
+
+
+def test_a_module_that_is_astray_is_told_to_restart_and_no_other() -> None:
+    """It carried out what was given up here; that counts as a recovery, at its time."""
+    for code, astray in ((ErrorCode.TOO_HOT, False), (ErrorCode.ILLEGAL_IN_STATE, True)):
+        host = host_in(HostState.CONTRACTED).host
+        for request in host.requests.drop():
+            assert isinstance(request, diagnostics.Train)
+        host.now += 7
+        before = list(host._recoveries)
+        host._step(Input.REFUSED, link.Error(code=code))
+        sent = {frame.type for frame in drain(host, host.now)}
+        assert (catalogue.BY_MESSAGE[link.Reset].type in sent) is astray
+        assert list(host._recoveries) == [*before, *([host.now] if astray else [])]
+
+
+def test_an_offer_of_power_names_its_offers_and_a_list_begins_with_the_first_control() -> None:
+    """What the host asks for by itself on the way to ready, in its order."""
+    rig = Rig()
+    asked: list[Record] = []
+
+    def note(frame: bytes, number: int) -> list[bytes]:
+        message = catalogue.BY_TYPE[frame[3]].message
+        if issubclass(message, Request):
+            asked.append(replace(message.decode(frame[20:-4]), request_id=0))
+        return [frame]
+
+    rig.stepper.to_module[SIDEBAND].filter = EachFrame(note)
+    rig.attach()
+    assert asked[:4] == [
+        power.PowerCapabilities(offers=rig.host.power.offers), power.PowerAccept(), power.PowerReady(),
+        diagnostics.Train(lane=OPTICAL),
+    ]  # fmt: skip
+    reads = [item.offset for item in asked if isinstance(item, identity.DescriptorRead)]
+    pages = [item.start for item in asked if isinstance(item, control.ControlList)]
+    assert reads[0] == pages[0] == 0 and reads == sorted(set(reads)) and pages == sorted(set(pages))
+    assert len(asked) == 5 + len(reads) + len(pages)
+
+
+def test_a_training_reports_what_was_measured() -> None:
+    """Frames, bits and wrong bits, and the seating that follows from them."""
+    for wrong, seating in ((0, Seating.SEATED), (400_000, Seating.NOT_SEATED)):
+        host = host_in(HostState.TRAINING).host
+        drain(host, host.now)
+        host.training = Training(frames=40, bits=1_000_000, bit_errors=wrong, attempts=1)
+        host._step(Input.MEASURED)
+        (frame,) = drain(host, host.now)
+        result = diagnostics.TrainResult.decode(frame.payload)
+        assert (result.seating, result.frames) == (seating, 40)
+        assert (result.bits, result.bit_errors) == (1_000_000, wrong)
+        assert host.seating is seating
+
+
+def test_silence_ends_what_was_waited_for() -> None:
+    """A training and a rail that rises: when the module is back, both begin again."""
+    host = host_in(HostState.TRAINING).host
+    for timer in (HostTimer.TRAINING, HostTimer.RAIL):
+        host.timers.set(timer, host.now + MS)
+    host.requests.drop()
+    waiting = [host.submit(diagnostics.Echo(data=text)) for text in (b"one", b"two")]
+    host.events.clear()
+    host._step(Input.SILENT)
+    assert host.timers.at(HostTimer.TRAINING) is host.timers.at(HostTimer.RAIL) is None
+    assert host.timers.at(HostTimer.ATTACH) == host.now + 5 * SECOND and host.streams.paused
+    assert [event.request for event in host.events if isinstance(event, Unanswered)] == waiting
+
+
+def test_the_pattern_is_measured_from_its_first_frame_on() -> None:
+    """Ten milliseconds of it are enough; before the first one the module has nearly its whole time."""
+    host = host_in(HostState.TRAINING).host
+    assert (due := host.timers.at(HostTimer.TRAINING)) is not None and due > host.now + 30 * MS
+    for number in range(2):
+        host.now += MS
+        host.take_pattern(diagnostics.Prbs31(pattern(number, 100)), number)
+        assert host.timers.at(HostTimer.TRAINING) == host.now + (10 - number) * MS
+    assert (host.training.frames, host.training.bits, host.training.bit_errors) == (2, 1600, 0)
+    idle = host_in(HostState.READY).host
+    before = replace(idle.training)
+    idle.take_pattern(diagnostics.Prbs31(bytes(100)), 1)
+    assert idle.training == before and idle.timers.at(HostTimer.TRAINING) is None
+
+
+def test_a_request_that_does_not_fit_says_why() -> None:
+    """The words of whoever found out."""
+    host = host_in(HostState.READY).host
+    with pytest.raises(LocalProtocolError, match=r"5000|5002|5004"):
+        host.request(diagnostics.Echo(data=bytes(5000)), host.now)

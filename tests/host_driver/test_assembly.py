@@ -286,3 +286,96 @@ def test_a_start_that_is_made_up_has_every_size_of_the_configuration() -> None:
         exposure_us=0, control_set_id=told.control_set_id, black_level=0, white_level=4095,
     )  # fmt: skip
     assert (told.coded_bytes, told.decoded_bytes, told.chunk_bytes) == (98_304, 131_072, 4032)
+
+
+def test_a_strip_that_is_dropped_may_be_asked_for_as_often_as_before() -> None:
+    """Five times again: what was asked for until it came says nothing of what is asked for now."""
+    made = assembly(set())
+    while made.request(tail=True) is not None:
+        pass
+    for index in range(LAYOUT.chunks):
+        made.place(chunk(index))
+    made.take_digests(ImageDigests(1, WHOLE, 0, (DIGESTS[0] ^ 1,)))
+    resent = made.resent
+    assert not made.verify()
+    while made.request(tail=True) is not None:
+        pass
+    assert made.resent - resent == RESEND_TRIES * LAYOUT.chunks
+
+
+def test_only_the_strip_that_was_wrong_is_asked_for_again() -> None:
+    """Its chunks, each five times; of the others none."""
+    layout = ImageLayout(1024, 2442, 8, 4096)  # 620 chunks, 248 of them in each whole strip
+    packed = bytes(layout.coded_bytes)
+    digests = list(_accel.strip_digests(packed, layout.strip_bytes))
+    made = Assembly(2, 1, layout, 0, PicturePool())
+    made.take_digests(ImageDigests(1, image_digest(digests, layout.coded_bytes), 0, tuple(digests)))
+    made.take_digests(ImageDigests(1, image_digest(digests, layout.coded_bytes), 1, (digests[1] ^ 1,)))
+    for index in range(layout.chunks):
+        offset = index * layout.chunk_bytes
+        made.place(ImageData(1, offset, bytes(layout.chunk_length(index))))
+    assert not made.verify()
+    asked = np.zeros(layout.chunks, int)
+    while (request := made.request(tail=False)) is not None:
+        for item in request.ranges:
+            first = item.offset // layout.chunk_bytes
+            asked[first : first + -(-item.length // layout.chunk_bytes)] += 1
+    assert set(asked[248:496]) == {RESEND_TRIES} and not asked[:248].any() and not asked[496:].any()
+    gaps = made.finish(0).gaps
+    assert [(gap.offset, gap.length, gap.reason) for gap in gaps] == [
+        (layout.strip_bytes, layout.strip_bytes, "wrong digest")
+    ]
+
+
+def test_an_image_that_is_done_says_all_that_is_known_of_it() -> None:
+    """Which one it is, when it began and ended, and how often it was asked for."""
+    made = Assembly(5, 77, LAYOUT, 3 * MS, PicturePool())
+    made.place(chunk(4))
+    made.place(chunk(4))
+    request = made.request(tail=False)
+    assert request is not None and request.image_id == 77
+    assert [(item.offset, item.length) for item in request.ranges] == [(0, 4 * 4032)]
+    done = made.finish(9 * MS)
+    assert (done.channel, done.image_id, done.layout, done.start) == (5, 77, LAYOUT, None)
+    assert (done.chunks_received, done.chunks_resent, done.duplicates) == (1, 4, 1)
+    assert (done.first_ns, done.done_ns, done.picture.shape) == (3 * MS, 9 * MS, (256, 256))
+    assert copy.deepcopy(done) is done
+    assert (made.progress_ns, made.check_ns, made.asked_ns) == (3 * MS, 3 * MS, None)
+
+
+def test_progress_is_seen_once() -> None:
+    """Chunks that came since it was asked last."""
+    made = assembly(set())
+    seen = [made.seen_progress()]
+    for index in (0, 0, 1):
+        made.place(chunk(index))
+        seen += [made.seen_progress(), made.seen_progress()]
+    assert seen == [False, True, False, False, False, True, False]
+
+
+@pytest.mark.parametrize("lacking", ["start", "digests", "chunk"])
+def test_nothing_may_be_lacking_of_an_image_that_is_all_here(lacking: str) -> None:
+    """Start, digests of all strips, every chunk: without one of them it goes on, and asks for that."""
+    chunks = set(range(LAYOUT.chunks)) - ({3} if lacking == "chunk" else set())
+    made = assembly(chunks, start=lacking != "start", digests=lacking != "digests")
+    assert not made.all_here
+    request = made.request(tail=True)
+    assert request is not None
+    assert request.wanted == {"start": Wanted.START, "digests": Wanted.DIGESTS, "chunk": Wanted.NONE}[lacking]
+    assert [item.offset // 4032 for item in request.ranges] == ([3] if lacking == "chunk" else [])
+    reasons = {"start": "no start frame", "digests": "no digest", "chunk": "missing"}
+    (gap,) = made.finish(0).gaps
+    assert gap.reason.startswith(reasons[lacking])
+
+
+def test_digests_of_later_strips_stand_behind_those_of_earlier_ones() -> None:
+    """The frame that holds the last one closes the image; until then the tail may still be on its way."""
+    layout = ImageLayout(1024, 2442, 8, 4096)
+    made = Assembly(2, 1, layout, 0, PicturePool())
+    made.place(ImageData(1, 9 * layout.chunk_bytes, bytes(layout.chunk_bytes)))
+    for first, digests, closed in ((0, (7,), False), (1, (8, 9), True)):
+        made.take_digests(ImageDigests(1, 1, first, digests))
+        assert made.closed is closed
+        request = made.request(tail=False)
+        assert request is not None
+        assert any(item.offset > 9 * layout.chunk_bytes for item in request.ranges) is closed

@@ -6,6 +6,7 @@ import pytest
 
 from laserlink.host_driver.controls import HostControl, HostControls, batched
 from laserlink.protocol.errors import LimitExceeded, LocalProtocolError, MalformedPayload
+from laserlink.protocol.limits import CONTROLS_MAX
 from laserlink.protocol.messages.control import (
     ControlChanged,
     ControlInfo,
@@ -188,3 +189,39 @@ def test_a_list_that_is_too_long_is_named() -> None:
     with pytest.raises(LimitExceeded, match=r"^a list of 200 controls$") as raised:
         HostControls().take(ControlList(0, 0), ControlInfos(0, 200, 0, INFOS))
     assert raised.value.value == 200
+
+
+def test_a_part_that_was_not_asked_for_is_named() -> None:
+    """From where to where it claims to reach, and of how many."""
+    with pytest.raises(MalformedPayload, match=r"^controls 2 to 5 of 9$") as raised:
+        HostControls().take(ControlList(0, 1), ControlInfos(0, 9, 2, INFOS))
+    assert raised.value.value == 2
+
+
+def test_as_many_controls_as_any_module_may_have_are_taken() -> None:
+    """The limit itself is no offence; a list that begins again forgets what was listed before."""
+    controls = HostControls()
+    controls.known["Zoom"] = WINDOWS
+    assert controls.take(ControlList(0, 0), ControlInfos(0, CONTROLS_MAX, 0, INFOS[:2])) == 2
+    assert list(controls.known) == ["ExposureTime", "AnalogueGain"]
+    assert controls.take(ControlList(0, 2), ControlInfos(0, CONTROLS_MAX, 2, INFOS[2:])) == 3
+    assert list(controls.known) == ["ExposureTime", "AnalogueGain", "AeEnable"]
+    controls.clear()
+    assert controls.known == controls.current == {}
+
+
+def test_a_control_is_known_by_all_that_the_module_says_of_it() -> None:
+    """Name, unit, type, whether it can be set, and its bounds as values."""
+    integer = ValueType.INTEGER
+    bounds = [encode_value(integer, value) for value in (-5, 70, 3)]
+    known = HostControl.of(ControlInfo(7, "Zoom", "steps", integer, 1, *bounds))
+    assert known == HostControl(7, "Zoom", "steps", integer, True, -5, 70, 3)
+    assert HostControl.of(ControlInfo(7, "Zoom", "", integer, 0, *bounds)).read_only is False
+
+
+def test_a_value_of_the_wrong_type_is_told_with_the_right_one() -> None:
+    """The control and its type, in words."""
+    with pytest.raises(LocalProtocolError, match=r"^ExposureTime is integer: .+"):
+        listed().encode({"ExposureTime": 0.5})
+    with pytest.raises(LocalProtocolError, match=r"^this module has no control Focus, Zoom$"):
+        listed().encode({"Zoom": 1, "ExposureTime": 1, "Focus": 2})

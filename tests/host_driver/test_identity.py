@@ -72,7 +72,7 @@ def test_the_four_bayer_orders_have_names(cfa: tuple[int, ...], name: str) -> No
     assert cfa_of(Descriptor(cfa=bytes(cfa))) == name
 
 
-@pytest.mark.parametrize("cfa", [(0, 0, 0, 0), (0, 1, 2, 1), (9, 1, 1, 2), (0, 1, 1, 255)])
+@pytest.mark.parametrize("cfa", [(0, 0, 0, 0), (0, 1, 2, 1), (9, 1, 1, 2), (0, 1, 1, 255), (3, 1, 1, 2)])
 def test_other_colours_are_the_modules_fault(cfa: tuple[int, ...]) -> None:
     """What is no Bayer order is refused before a picture is asked for."""
     with pytest.raises(MalformedPayload, match="none of RGGB"):
@@ -168,3 +168,48 @@ def test_a_descriptor_of_exactly_the_limit_is_taken() -> None:
     whole = Identity()
     assert not whole.take(DescriptorPart(0, 16_384, 0, bytes(16_000)))
     assert whole.take(DescriptorPart(0, 16_384, 16_000, bytes(384)))
+
+
+def test_colours_that_are_none_are_shown_as_far_as_they_are_known() -> None:
+    """In reading order, and what would have been right."""
+    with pytest.raises(MalformedPayload, match=r" are RG\?\?, which is none of RGGB, .*GRBG") as raised:
+        cfa_of(Descriptor(cfa=bytes((0, 1, 3, 255))))
+    assert "the module's colours" in str(raised.value)
+
+
+def test_a_part_over_the_end_is_told_by_where_it_begins() -> None:
+    """And what came before it is kept."""
+    whole = Identity()
+    whole.take(DescriptorPart(0, 5, 0, b"abc"))
+    with pytest.raises(MalformedPayload, match="end$") as raised:
+        whole.take(DescriptorPart(0, 5, 3, b"def"))
+    assert raised.value.value == 3 and whole.buffer == b"abc"
+
+
+def test_what_cannot_be_chosen_is_named() -> None:
+    """The product, and the mode that it does not have."""
+    known = replace(DESCRIPTOR, product="mos")
+    with pytest.raises(LocalProtocolError, match=r"^mos has no mode 'video'; it has still-full, "):
+        mode_named(known, "video")
+    with pytest.raises(LocalProtocolError, match=r"^mos offers no modes$"):
+        suitable_mode(replace(known, modes=()), line(0))
+    with pytest.raises(MalformedPayload, match=r"^a descriptor without a mode$") as raised:
+        _ = Identity(bytearray(bytes(Descriptor()))).descriptor
+    assert raised.value.value == len(bytes(Descriptor()))
+
+
+@pytest.mark.parametrize(("gain", "read_noise_e"), [(3.998, 8.0), (3.9995, 1.0), (4.001, 1.0)])
+def test_gains_are_told_apart_by_thousandths(gain: float, read_noise_e: float) -> None:
+    """What the wire rounded is the gain that was meant."""
+    found = noise_profile(Descriptor(noise=NOISE), SensorMode(), 12, gain, (256, 4095))
+    assert found is not None
+    rounding = 1 / 12 / (4095 - 256) ** 2
+    assert found[1] - rounding == pytest.approx((read_noise_e * gain / 65_000) ** 2)
+
+
+@pytest.mark.parametrize("gain", [0.0, -1.0])
+def test_there_is_no_noise_at_a_gain_that_none_has(gain: float) -> None:
+    """Nothing is divided by zero."""
+    entry = SensorNoise(formats=1 << 12, gain_from_milli=0, full_scale_e=1, read_noise_me=1)
+    assert noise_profile(Descriptor(noise=(entry,)), SensorMode(), 12, gain, (256, 4095)) is None
+    assert noise_profile(Descriptor(noise=(entry,)), SensorMode(), 12, 0.001, (256, 257)) is not None

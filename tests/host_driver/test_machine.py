@@ -34,9 +34,16 @@ from laserlink.protocol.image_layout import ImageLayout
 from laserlink.protocol.limits import EVENTS_PENDING
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.control import Value, ValueType, encode_value
-from laserlink.protocol.messages.layout import Record
+from laserlink.protocol.messages.layout import Event, Record, Request
 from laserlink.protocol.states import HostState as S
-from laserlink.protocol.states import LossCause, ModuleState, Seating, TemperatureLevel
+from laserlink.protocol.states import (
+    LaserOff,
+    LossCause,
+    ModuleState,
+    PowerPhase,
+    Seating,
+    TemperatureLevel,
+)
 
 # What comes with an input; None for what carries nothing.
 ARGUMENT: dict[Input, Record] = {
@@ -964,3 +971,239 @@ def test_word_of_heat_is_followed_by_its_level() -> None:
         trains = [frame for frame in frames if frame.type == catalogue.BY_MESSAGE[diagnostics.Train].type]
         told.append((rig.host.state, len(trains)))
     assert told == [(S.CONTRACTED, 0), (S.CONTRACTED, 1)] and rig.host.power.celsius == 70.0
+
+
+# --- what comes with a message ---
+
+
+def test_an_action_is_given_the_message_that_led_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the row: replies, refusals and events reach the action as they came."""
+    given: list[object] = []
+    refused = link.Error(code=ErrorCode.TOO_HOT)
+    answers: list[tuple[S, Request, Record]] = [
+        (S.CONTRACTED, link.Reset(), link.ResetReply()),
+        (S.NEGOTIATING, power.PowerCapabilities(), power.PowerRequest(0, 0, 100, 100)),
+        (S.NEGOTIATING, power.PowerCapabilities(), power.PowerRequest(0, 9, 100, 100)),
+        (S.NEGOTIATING, power.PowerAccept(), refused),
+        (S.NEGOTIATING, power.PowerReady(), power.PowerStatus(phase=PowerPhase.CONTRACTED)),
+        (S.CONTRACTED, diagnostics.Train(), diagnostics.TrainStarted()),
+        (S.TRAINING, diagnostics.TrainResult(seating=Seating.SEATED), diagnostics.TrainStatus()),
+        (S.TRAINING, diagnostics.TrainResult(seating=Seating.NOT_SEATED), diagnostics.TrainStatus()),
+        (S.TRAINING, diagnostics.TrainResult(), refused),
+        (S.IDENTIFYING, identity.DescriptorRead(), identity.DescriptorPart(0, 9, 0, b"part")),
+        (S.READY, image.StreamStart(), image.StreamStarted()),
+        (S.READY, bulk.UpdateBegin(), bulk.UpdateStatus()),
+        (S.UPDATING, bulk.UpdateEnd(), bulk.UpdateStatus()),
+    ]
+    hosts = [host_in(state).host for state, *_ in answers]
+    rigs = [host_in(S.READY) for _ in range(4)]
+    for name in {f"do_{action}" for action, _ in TABLE.values()}:
+        monkeypatch.setattr(Host, name, lambda self, message: given.append(message))
+    for host, (_, request, reply) in zip(hosts, answers, strict=True):
+        host.streams.started = lambda images, reply, now: None  # type: ignore[method-assign]
+        given.clear()
+        host._follow(request, reply)
+        assert given == [reply], (request, reply)
+    events: list[Event] = [
+        power.LaserOffEvent(LaserOff.HOT), power.LaserOffEvent(LaserOff.KEEP_ALIVE), link.FaultEvent(),
+        power.TemperatureEvent(TemperatureLevel.HOT, 7000),
+    ]  # fmt: skip
+    for rig, event in zip(rigs, events, strict=True):
+        given.clear()
+        rig.host._event(rig.host.event_receiver.expected, event)
+        assert given == [event]
+
+
+def test_what_follows_a_cut_frame_is_taken_when_the_cut_one_is_given_up() -> None:
+    """A header promises more than comes: after the gap time, the event behind it is told, and judged by the
+    state that the host is in.
+    """
+    rig = host_in(S.READY)
+    first = rig.host.event_receiver.expected
+    cut = rig.frame_to_module(diagnostics.Echo(data=bytes(900)))[:40]
+    log = diagnostics.Log(1, "still here")
+    started = rig.frame_to_module(log, sequence=first, flags=1)
+    rig.host.events.clear()
+    rig.feed_host(cut + started)
+    assert not rig.host.events
+    due = rig.host.connection.next_deadline()
+    assert due is not None and due > rig.now
+    rig.host.on_deadline(due)
+    assert list(rig.host.events) == [ModuleEvent(log)]
+
+
+def test_bytes_that_a_lane_placed_by_itself_are_counted() -> None:
+    """On top of those that were received before."""
+    host = host_in(S.READY).host
+    before = host.connection.counters.bytes_received
+    host.images_received(5000, host.now + 3)
+    host.images_received(70, host.now + 3)
+    assert before > 0 and host.connection.counters.bytes_received == before + 5070
+
+
+def test_bytes_of_a_frame_that_is_not_whole_are_shown_again() -> None:
+    """When more is at hand; else all are taken, for nobody will show them again."""
+    for more in (True, False):
+        rig = host_in(S.READY)
+        wire = rig.frame_to_module(link.Pong()) + rig.frame_to_module(link.Pong())[:30]
+        taken = rig.host.receive_data(SIDEBAND, wire, rig.now, more=more)
+        assert taken == (len(wire) - 30 if more else len(wire))
+
+
+@pytest.mark.parametrize("state", [S.READY, S.STREAMING, S.CONTRACTED, S.TRAINING])
+def test_light_that_comes_back_lets_images_go_on_where_they_may(state: S) -> None:
+    """In the states in which images come; elsewhere the training decides. Each edge is said at once."""
+    rig = host_in(state)
+    rig.host.on_input(Light(True), rig.now)
+    drain(rig.host, rig.now)
+    rig.host.on_input(Light(False), rig.now)
+    assert rig.host.streams.paused and not rig.host.light
+    rig.host.on_input(Light(True), rig.now)
+    assert rig.host.streams.paused is (state in (S.CONTRACTED, S.TRAINING))
+    rig.host.on_input(Light(True), rig.now)
+    pings = [frame for frame in drain(rig.host, rig.now) if is_type(bytes(frame), link.Ping)]
+    assert len(pings) == 2
+
+
+def test_light_without_a_session_is_nobodys_to_be_told() -> None:
+    """Nothing is sent before the module is known to listen."""
+    for state in (S.POWERED, S.GREETED):
+        rig = host_in(state)
+        drain(rig.host, rig.now)
+        rig.host.on_input(Light(not rig.host.light), rig.now)
+        assert drain(rig.host, rig.now) == []
+
+
+def test_a_contact_is_known_as_it_is() -> None:
+    """Closed and open, in every state."""
+    for state in (S.ABSENT, S.SEATING, S.READY):
+        host = host_in(state).host
+        for made in (True, False):
+            host.on_input(Contact(made), host.now)
+            assert host.contact is made
+
+
+def test_an_error_that_answers_nothing_is_told() -> None:
+    """The module was offended, or answers late: whoever listens learns what it said."""
+    rig = host_in(S.READY)
+    rig.host.events.clear()
+    error = link.Error(code=ErrorCode.WRONG_CHANNEL, request_id=0x7777, text="so it is")
+    rig.feed_host(rig.frame_to_module(error, sequence=9))
+    assert list(rig.host.events) == [ModuleEvent(error)]
+
+
+def test_settings_are_remembered_by_the_module_that_took_them() -> None:
+    """And only what it took."""
+    rig = host_in(S.READY)
+    rig.until(lambda: rig.host.requests.idle)
+    rig.host.set_controls({"ExposureTime": 5000}, rig.now)
+    assert rig.host.controls.to_replay(rig.host.module_id) == {}
+    rig.until(lambda: rig.host.requests.idle)
+    assert rig.host.controls.to_replay(rig.host.module_id) == {"ExposureTime": 5000}
+    assert rig.host.module_id == rig.profile.identity.module_id
+    reply = rig.ask(control.ControlSet(0, (rig.host.controls.known["ExposureTime"].encode(1 << 40),)))
+    assert isinstance(reply, link.Error)
+    assert rig.host.controls.to_replay(rig.host.module_id) == {"ExposureTime": 5000}
+
+
+def test_what_cannot_be_asked_for_is_named() -> None:
+    """The message and the state; how many controls, and how many may be."""
+    host = host_in(S.READY).host
+    many = {f"Control{number}": 1 for number in range(17)}
+    with pytest.raises(LocalProtocolError, match=r"^17 controls at once, 16 are allowed$"):
+        host.set_controls(many, host.now)
+    with pytest.raises(LocalProtocolError, match=r"no control Focus, Zoom$"):
+        host.set_controls({"Zoom": 1, "Focus": 1}, host.now)
+    with pytest.raises(LocalProtocolError, match=r"^PowerReady in state ready$"):
+        host.request(power.PowerReady(), host.now)
+    host.connection.features = link.Features.NONE
+    with pytest.raises(LocalProtocolError, match=r"^the module does not take FileRead$"):
+        host.request(bulk.FileRead(), host.now)
+
+
+def test_a_request_leaves_at_the_time_that_it_was_made() -> None:
+    """Also when nothing happened for a while: the answer has its whole time."""
+    for ask in (
+        lambda host, now: host.request(diagnostics.Echo(data=b"x"), now),
+        lambda host, now: host.set_controls({"ExposureTime": 77}, now),
+    ):
+        rig = host_in(S.READY)
+        rig.until(lambda: rig.host.requests.idle)  # noqa: B023
+        now = rig.now + 3 * MS
+        ask(rig.host, now)
+        assert rig.host.requests.next_deadline() == now + rig.host.response_ns
+
+
+def test_power_is_negotiated_anew_with_the_phones_offers() -> None:
+    """After a revoke, when there is power again; at once the host is negotiating, and says so."""
+    rig = host_in(S.READY)
+    rig.until(lambda: rig.host.requests.idle)
+    rig.ask(power.PowerRevoke())
+    assert rig.host.state is S.GREETED
+    rig.host.power.offers = (power.PowerOffer(5000, 777),)
+    drain(rig.host, rig.now)
+    rig.host.events.clear()
+    asked = rig.host.renegotiate(rig.now)
+    assert list(rig.host.events) == [StateChanged(S.NEGOTIATING, rig.now)]
+    (frame,) = drain(rig.host, rig.now)
+    assert power.PowerCapabilities.decode(frame.payload) == asked == replace(
+        power.PowerCapabilities(offers=rig.host.power.offers), request_id=asked.request_id
+    )  # fmt: skip
+
+
+def test_a_refusal_of_what_the_attach_does_not_need_is_no_loss() -> None:
+    """In the middle of an attach, too: who asked learns of it, and the attach goes on."""
+    refused = link.Error(code=ErrorCode.LIMIT_EXCEEDED, text="no")
+    for request in (image.StreamConfigure(), control.ControlSet(), image.StreamStop(), diagnostics.Echo()):
+        host = host_in(S.CONTRACTED).host
+        host.events.clear()
+        host._follow(request, refused)
+        assert host.state is S.CONTRACTED and not host.events
+
+
+def test_the_next_deadline_is_that_of_whatever_is_due_first() -> None:
+    """A timer, a request that waits for its answer, a cut frame, an image that lacks something."""
+    rig = host_in(S.READY)
+    rig.until(lambda: rig.host.requests.idle)
+    host, now = rig.host, rig.now
+    host.timers.clear()
+    assert host.next_deadline(now) is None
+    host.receive_data(SIDEBAND, rig.frame_to_module(diagnostics.Log(1, "cut" * 9))[:30], now)
+    host.timers.clear()
+    gap = host.connection.next_deadline()
+    assert gap is not None and host.next_deadline(now) == gap
+    host.on_deadline(gap)
+    host.timers.clear()
+    host.request(diagnostics.Echo(data=b"x"), now)
+    assert host.next_deadline(now) == now + host.response_ns
+    rig = host_in(S.STREAMING)
+    rig.stepper.to_host[OPTICAL].filter = drop_if(lambda frame, number: number == 1)
+    rig.until(lambda: any(stream.open for stream in rig.host.streams._streams.values()))
+    rig.host.timers.clear()
+    rig.host.requests.drop()
+    due = rig.host.streams.next_deadline()
+    assert due is not None and rig.host.next_deadline(rig.now) == due
+
+
+def test_a_module_that_is_attached_is_told_by_its_descriptor() -> None:
+    """Who it is, before anybody asks."""
+    attached = Rig().attach()
+    assert attached.descriptor == Rig().attach().descriptor
+    profile = Rig().profile
+    assert attached.descriptor.module_id == profile.identity.module_id
+    assert [mode.id for mode in attached.descriptor.modes] == [mode.id for mode in profile.modes]
+
+
+@pytest.mark.parametrize(
+    ("apart_s", "last_s", "too_many"), [(61, 0, True), (0, 299, True), (0, 300, False), (61, 62, False)]
+)
+def test_too_often_is_five_recoveries_within_five_minutes(apart_s: int, last_s: int, too_many: bool) -> None:
+    """However many there were in the hours before."""
+    host = host_in(S.READY).host
+    for number in range(20):
+        host.now = number * apart_s * SECOND
+        host._recoveries.append(host.now)
+    if not last_s and apart_s:
+        host._recoveries.extend([host.now] * 5)
+    host.now += last_s * SECOND
+    assert host.too_many_recoveries() is too_many

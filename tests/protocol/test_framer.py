@@ -378,7 +378,12 @@ def test_a_damaged_frame_is_told_with_every_field_of_its_header() -> None:
     whole = Frame(0x65, 3, 0x01020304, 0x05060708, bytes(range(40)), flags=0xA1, version=0x1F)
     wire = damaged(bytes(whole), HEADER_BYTES + 7)
     payload = damaged(whole.payload, 7)
-    for before, after in ((b"", b""), (SYNC, b""), (SYNC + b"\x10" * 19, SYNC), (header(5000), header(3)[:-1])):
+    for before, after in (
+        (b"", b""),
+        (SYNC, b""),
+        (SYNC + b"\x10" * 19, SYNC),
+        (header(5000), header(3)[:-1]),
+    ):
         (found,) = damaged_frames(before + wire[:-4] + after)
         assert (found.type, found.channel, found.session, found.sequence) == (0x65, 3, 0x01020304, 0x05060708)
         assert (found.payload, found.flags, found.version) == (payload, 0xA1, 0x1F)
