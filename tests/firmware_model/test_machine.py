@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rig import MS, Rig, drain, module_in
+from rig import MS, OPTICAL, SIDEBAND, Rig, drain, module_in, pixels_of
 from rig import S as SECOND
 
 from laserlink.firmware_model.bulk import digest_of
 from laserlink.firmware_model.machine import Broken, Contact, Module, RingTurned, Temperature
+from laserlink.firmware_model.stream import ExposureWanted, ImageReady, PackedImage
 from laserlink.firmware_model.table import TABLE, Input
 from laserlink.firmware_model.timing import ModuleTimer
 from laserlink.protocol import catalogue
@@ -19,7 +20,7 @@ from laserlink.protocol.frame import Frame
 from laserlink.protocol.limits import ERRORS_PER_SECOND
 from laserlink.protocol.messages import bulk, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Record, Reply, Request
-from laserlink.protocol.states import HostState, LaneKind, PowerPhase, Seating
+from laserlink.protocol.states import HostState, LaneKind, PowerCause, PowerPhase, Seating, TemperatureLevel
 from laserlink.protocol.states import ModuleState as S
 
 OFFERS = (power.PowerOffer(5000, 900),)
@@ -532,3 +533,246 @@ def test_a_module_that_is_pulled_off_while_it_boots_does_not_go_on_booting() -> 
         module.on_deadline((at_ms + 10) * MS)
         booting.append((module.booting, module.boot_count))
     assert booting == [(True, 1), (False, 1), (True, 2)]
+
+
+# --- chunks for a lane that frames them itself ---
+
+
+def _exposed(images: int = 1) -> Rig:
+    """A rig whose module has exposed an image of 17 chunks, and sent its start; all of it is read out."""
+    rig = module_in(S.READY)
+    module = rig.module
+    rig.feed_module(
+        rig.frame_to_module(image.StreamConfigure(0x4000, 2, 3, 8, 0, 0, 256, 256)),
+        rig.frame_to_module(image.StreamStart(0x4001, 2, images)),
+        rig.frame_to_module(link.Credit(18), 2),
+    )
+    module.timers.clear()
+    while not (wanted := list(iter(module.next_event, None))):
+        rig.stepper.now = module.next_deadline(rig.now) or rig.now
+        module.on_deadline(rig.now)
+    (exposure,) = wanted
+    assert isinstance(exposure, ExposureWanted)
+    packed = PackedImage.of(pixels_of(exposure), exposure.layout)
+    module.on_input(ImageReady(exposure.channel, exposure.image_id, packed), rig.now)
+    rig.stepper.now += 100 * MS
+    buffer = memoryview(bytearray(5000))
+    assert module.images_to_send(OPTICAL, buffer, rig.now) > 0 and module.state is S.STREAMING
+    return rig
+
+
+def test_chunks_go_by_the_lane_of_images_while_it_shines() -> None:
+    """By no other, not in the dark, and in no state without images; those that went are counted."""
+    rig = _exposed()
+    module = rig.module
+    run = module.chunks_to_send(OPTICAL, rig.now)
+    assert run is not None and (run.channel, run.session) == (2, module.connection.session)
+    assert module.chunks_to_send(SIDEBAND, rig.now) is None
+    for state in (S.CONTRACTED, S.TRAINING, S.RECOVERING):
+        module.state = state
+        assert module.chunks_to_send(OPTICAL, rig.now) is None
+    module.state = S.STREAMING
+    module.on_input(Contact(False), rig.now)
+    assert module.chunks_to_send(OPTICAL, rig.now) is None
+    module.on_input(Contact(True), rig.now)
+    run = module.chunks_to_send(OPTICAL, rig.now + MS)
+    assert run is not None and module.now == rig.now + MS
+    before = module.connection.counters.bytes_sent
+    module.chunks_sent(run, 1)
+    assert before > 0 and module.connection.counters.bytes_sent - before == run.chunk_bytes + 36
+
+
+def test_a_ready_module_sends_what_is_left_of_its_images_once_it_is_known() -> None:
+    """The stream is over and its last image still on its way: it goes on, but not before the attach ends."""
+    rig = _exposed()
+    rig.module.state = S.READY
+    assert rig.module.chunks_to_send(OPTICAL, rig.now) is not None
+    assert rig.module.images_to_send(OPTICAL, memoryview(bytearray(9000)), rig.now) > 0
+    rig.module.identified = False
+    assert rig.module.chunks_to_send(OPTICAL, rig.now) is None
+    assert rig.module.images_to_send(OPTICAL, memoryview(bytearray(9000)), rig.now) == 0
+
+
+# --- what comes with a message, and what is due ---
+
+
+def test_an_action_is_given_the_request_that_led_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind of request in a state that has a row for it; what the action returns is the reply."""
+    cases = {
+        happening: (module_in(next(state for state, found in TABLE if found is happening)).module, message)
+        for happening, message in MESSAGE.items()
+    }
+    given: list[object] = []
+    reply = object()
+    for name in {f"do_{action}" for action, _ in TABLE.values()}:
+        monkeypatch.setattr(Module, name, lambda self, message: (given.append(message), reply)[1])
+    for happening, (module, message) in cases.items():
+        given.clear()
+        assert module._step(happening, message) is reply
+        assert given == [message]
+
+
+@pytest.mark.parametrize(
+    ("request_", "identified", "active", "happening"),
+    [
+        (diagnostics.TrainResult(seating=Seating.NOT_SEATED), True, [2], Input.TRAINING_FAILED),
+        (diagnostics.TrainResult(seating=Seating.MARGINAL), False, [], Input.TRAINED),
+        (diagnostics.TrainResult(seating=Seating.SEATED), False, [2], Input.TRAINED),
+        (diagnostics.TrainResult(seating=Seating.SEATED), True, [], Input.TRAINED_AGAIN),
+        (diagnostics.TrainResult(seating=Seating.MARGINAL), True, [2], Input.TRAINED_MID_STREAM),
+        (image.StreamStop(channel=2), True, [2], Input.STREAM_STOP_LAST),
+        (image.StreamStop(channel=2), True, [2, 3], Input.STREAM_STOP),
+        (image.StreamStop(channel=9), True, [2], Input.STREAM_STOP),
+        (image.StreamStop(channel=9), True, [], Input.STREAM_STOP_LAST),
+        (power.PowerDerate(limit_ma=370), True, [2], Input.DERATE_BELOW_STREAM),
+        (power.PowerDerate(limit_ma=371), True, [], Input.DERATE),
+        (identity.DescriptorRead(offset=0), True, [], Input.DESCRIPTOR_END),
+    ],
+)
+def test_a_request_means_what_the_module_knows(
+    request_: Request, identified: bool, active: list[int], happening: Input
+) -> None:
+    """The same message is another input by what streams, what was identified, and what power there is."""
+    module = module_in(S.READY).module
+    for channel in active:
+        module.streams.configure(image.StreamConfigure(0, channel, 3, 8, 0, 0, 64, 64))
+        module.streams.start(image.StreamStart(0, channel, 1), module.now)
+    module.identified = identified
+    assert module._input_of(request_) is happening
+
+
+def test_what_follows_a_cut_frame_is_served_when_the_cut_one_is_given_up() -> None:
+    """A header promises more than comes: after the gap time, the request behind it is answered."""
+    rig = module_in(S.READY)
+    cut = rig.frame_to_module(diagnostics.Echo(data=bytes(900)))[:40]
+    assert rig.feed_module(cut + rig.frame_to_module(diagnostics.Echo(0x4000, b"still here"))) == []
+    due = rig.module.connection.next_deadline()
+    assert due is not None
+    rig.module.on_deadline(due)
+    (frame,) = [
+        f for f in drain(rig.module, due) if f.type == catalogue.BY_MESSAGE[diagnostics.EchoReply].type
+    ]
+    assert diagnostics.EchoReply.decode(frame.payload).data == b"still here"
+
+
+def test_the_next_deadline_is_that_of_whatever_is_due_first() -> None:
+    """A timer, a cut frame, an event to be repeated, the pattern, an exposure, a lens that comes to rest."""
+    rig = module_in(S.READY)
+    module, now = rig.module, rig.now
+    module.timers.clear()
+    module.event_sender.acknowledged(1 << 30, now, MS)
+    assert module.next_deadline(now) is None
+    module.timers.set(ModuleTimer.BEACON, now + 9 * SECOND)
+    assert module.next_deadline(now) == now + 9 * SECOND
+    module.timers.clear()
+    module.receive_data(SIDEBAND, rig.frame_to_module(diagnostics.Echo(data=bytes(99)))[:40], now)
+    gap = module.connection.next_deadline()
+    assert gap is not None and module.next_deadline(now) == gap
+    module.on_deadline(gap)
+    module.tell(diagnostics.Log(1, "line"))
+    assert module.next_deadline(now) == module.now + module.response_ns
+    module.event_sender.acknowledged(module.connection.peek_sequence(1), now, MS)
+    assert module.next_deadline(module.now) is None
+    module.focus.drive.focus(3.0, module.now)
+    rest = module.focus.drive.next_rest(module.now)
+    assert rest is not None and module.next_deadline(module.now) == rest
+    module.state = S.CONTRACTED
+    assert module.next_deadline(module.now) is None
+    module.state = S.TRAINING
+    module.pattern.begin(module.now + 5)
+    assert module.next_deadline(module.now) == module.now + 5
+
+
+# --- heat and trouble, in the words of the module ---
+
+
+def test_heat_is_told_when_its_level_changes_and_at_once_when_it_falls() -> None:
+    """Hundredths of a degree; rising, the streams have half a second of notice."""
+    rig = module_in(S.READY)
+    told: list[tuple[TemperatureLevel, int]] = []
+    notices = []
+    for celsius in (30.0, 61.234, 61.5, 80.0, 30.0):
+        rig.module.on_input(Temperature(celsius), rig.now)
+        events = [frame for frame in drain(rig.module, rig.now) if frame.channel == 1]
+        kind = catalogue.BY_MESSAGE[power.TemperatureEvent].type
+        seen = [power.TemperatureEvent.decode(frame.payload) for frame in events if frame.type == kind]
+        told += [(event.level, event.temperature_centi_c) for event in seen]
+        due = rig.module.timers.at(ModuleTimer.DERATE)
+        notices.append(None if due is None else due - rig.now)
+    levels = [level for level, _ in told]
+    assert levels[-2:] == [TemperatureLevel.HOT, TemperatureLevel.NORMAL] and told[-1][1] == 3000
+    assert told[0] == (TemperatureLevel.WARM, 6123)
+    assert notices[0] is None is notices[-1] and notices[1] == 500 * MS
+
+
+def test_each_fault_has_its_code_and_its_words() -> None:
+    """Those that the module finds by itself; any other is the self-test's."""
+    for text, code in (("too many recoveries", 1), ("no sensor", 2), ("events overflow", 3)):
+        rig = module_in(S.READY)
+        drain(rig.module, rig.now)
+        rig.module.on_input(Broken(text), rig.now)
+        kind = catalogue.BY_MESSAGE[link.FaultEvent].type
+        (frame,) = [frame for frame in drain(rig.module, rig.now) if frame.type == kind]
+        assert link.FaultEvent.decode(frame.payload) == link.FaultEvent(code, text)
+        assert rig.module.outputs.limit_ma == 100 and not rig.module.outputs.laser
+        assert rig.module.timers.at(ModuleTimer.BEACON) == rig.now + 250 * MS
+
+
+def test_the_log_says_what_happened_and_when() -> None:
+    """Milliseconds since boot, and in words what was done: what a developer reads after a bad night."""
+    rig = module_in(S.READY)
+    module = rig.module
+    session = module.connection.session
+    module.on_input(Temperature(90.0), rig.now)
+    module.on_input(Temperature(20.0), rig.now)
+    rig.feed_module(rig.frame_to_module(power.PowerRevoke(0x4000, PowerCause.BATTERY)))
+    module.timers.set(ModuleTimer.ATTACH, rig.now + 7 * MS)
+    module.on_deadline(rig.now + 7 * MS)
+    module.on_input(Broken("no sensor"), module.now)
+    lines = module.files()["log"].decode().splitlines()
+    at = [int(line[:8]) for line in lines]
+    assert at == sorted(at) and all(line[8:12] == " ms " for line in lines)
+    assert at[-1] == (module.now - module.booted_ns) // MS == at[-3] + 7
+    words = [line[12:] for line in lines]
+    assert words[:2] == ["booted", f"greeted in session {session:08x}"]
+    assert words[2].startswith("trained: seated, 0 of ") and words[2].endswith(" bits wrong")
+    assert int(words[2].split()[4]) > 1_000_000
+    assert words[3:] == [
+        "dark: hot", "power revoked: battery", "gave the session up", "fault: no sensor",
+    ]  # fmt: skip
+
+
+def test_a_beacon_says_who_speaks_since_when_and_in_which_state() -> None:
+    """Without a session, whatever session there is."""
+    rig = module_in(S.POWERED)
+    drain(rig.module, rig.now)
+    rig.module.now = rig.module.booted_ns + 1234 * MS
+    rig.module.send_beacon()
+    (frame,) = drain(rig.module, rig.module.now)
+    assert frame.session == 0
+    expected = link.Beacon(module_id=rig.profile.identity.module_id, state=S.POWERED, uptime_ms=1234)
+    assert link.Beacon.decode(frame.payload) == expected
+    assert rig.module.timers.at(ModuleTimer.BEACON) == rig.module.now + 250 * MS
+
+
+def test_a_request_that_comes_late_is_dropped_and_counted() -> None:
+    """Each time; one that is refused counts as an offence, once."""
+    rig = module_in(S.READY)
+    counters = rig.module.connection.counters
+    stale, offences = counters.frames_stale, counters.offences.total()
+    rig.feed_module(rig.frame_to_module(diagnostics.Echo(0x4000, b"x")))
+    for count in (1, 2):
+        assert rig.feed_module(rig.frame_to_module(diagnostics.Echo(0x3FFF, b"x"))) == []
+        assert counters.frames_stale == stale + count
+    wrong = rig.frame_to_module(image.StreamStart(0x4001, 9))
+    answers = [rig.feed_module(wrong), rig.feed_module(wrong)]
+    assert [[error.request_id for error in _errors(frames)] for frames in answers] == [[0x4001]] * 2
+    assert counters.offences.total() == offences + 1 and counters.offences["UNKNOWN_STREAM"] == 1
+
+
+def test_a_host_that_is_offended_is_counted_by_the_code() -> None:
+    """And never answered."""
+    rig = module_in(S.READY)
+    for count in (1, 2):
+        assert rig.feed_module(rig.frame_to_module(link.Error(code=ErrorCode.WRONG_LANE))) == []
+        assert rig.module.connection.counters.offences["PEER_WRONG_LANE"] == count

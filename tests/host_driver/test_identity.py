@@ -181,7 +181,7 @@ def test_a_part_over_the_end_is_told_by_where_it_begins() -> None:
     """And what came before it is kept."""
     whole = Identity()
     whole.take(DescriptorPart(0, 5, 0, b"abc"))
-    with pytest.raises(MalformedPayload, match="end$") as raised:
+    with pytest.raises(MalformedPayload, match=r"end$") as raised:
         whole.take(DescriptorPart(0, 5, 3, b"def"))
     assert raised.value.value == 3 and whole.buffer == b"abc"
 
