@@ -4,6 +4,7 @@ import pytest
 from rig import MS, Rig, S, module_in
 from scenes import changes, focusing_rig, known, set_controls, texture
 
+from laserlink.firmware_model.autofocus import focus_mode
 from laserlink.firmware_model.controls import (
     AfMode,
     AfPause,
@@ -247,3 +248,189 @@ def test_continuous_that_is_paused_stays_paused_when_it_is_chosen_again() -> Non
     assert rig.module.focus._auto.resting and not rig.module.focus.looks
     set_controls(rig, AfPause=AfPause.RESUME)
     assert not rig.module.focus._auto.resting
+
+
+@pytest.mark.parametrize(
+    ("window", "looked_at"),
+    [
+        ((400, 800, 400, 400), (100, 200, 100, 100)),
+        ((0, 0, 4, 4), (0, 0, 32, 32)),
+        ((11_648, 8736, 400, 408), (2812, 2082, 100, 102)),
+        ((8, 12, 333, 555), (2, 2, 80, 138)),
+        ((0, 0, 11_648, 8736), (0, 0, 2912, 2184)),
+        ((4000, 4000, 0, 400), (1212, 954, 484, 272)),
+        ((4000, 4000, 400, 0), (1212, 954, 484, 272)),
+    ],
+)
+def test_a_window_is_looked_at_in_pixels_of_the_mode(
+    window: tuple[int, int, int, int], looked_at: tuple[int, int, int, int]
+) -> None:
+    """A quarter of the array's, even and within the picture; the middle unless there is a window."""
+    rig = module_in(ModuleState.READY)
+    set_controls(rig, AfWindows=window)
+    assert rig.module.focus.window == (1212, 954, 484, 272)
+    set_controls(rig, AfMetering=1)
+    assert rig.module.focus.window == looked_at
+
+
+@pytest.mark.parametrize(
+    ("exposure_us", "gain", "looks_us", "looks_gain"),
+    [(2000, 2.0, 2000, 2.0), (33_334, 1.0, 16_667, 2.0), (1_000_000, 4.0, 16_667, 16.0)],
+)
+def test_a_look_is_taken_as_the_pictures_are_but_within_its_time(
+    exposure_us: int, gain: float, looks_us: int, looks_gain: float
+) -> None:
+    """What is too long for an image of the mode becomes gain, as far as there is any."""
+    rig, looker = focusing_rig(texture("leaves", 1, 2.0))
+    rig.module.on_input(Temperature(31.5), rig.now)
+    set_controls(rig, ExposureTime=exposure_us, AnalogueGain=gain, TestPatternMode=1, LensAperture=2.8)
+    rig.run_for(100 * MS)
+    set_controls(rig, AfMode=AfMode.AUTO, AfTrigger=AfTrigger.START)
+    rig.until(lambda: len(looker.requests) > 1)
+    mode = focus_mode(rig.profile)
+    assert mode.frame_duration_us == 16_667
+    for number, wanted in enumerate(looker.requests):
+        request = wanted.request
+        assert (wanted.channel, wanted.image_id, wanted.endless) == (0, request.image_id, False)
+        assert (request.mode_id, request.bits, request.test_pattern) == (mode.id, mode.default_bits, 1)
+        assert request.exposure_us == looks_us
+        assert request.analogue_gain == pytest.approx(looks_gain, rel=1e-4)
+        assert request.region == rig.module.focus.window
+        assert (wanted.layout.width, wanted.layout.height) == request.region[2:]
+        assert wanted.layout.bits == mode.default_bits
+        assert (request.f_number, request.temperature_c) == (2.8, 31.5)
+        assert 0 < request.started_ns <= rig.now
+        assert (
+            looker.requests[number - 1] is wanted or request.image_id != looker.requests[number - 1].image_id
+        )
+    assert len({wanted.request.focus_dioptres for wanted in looker.requests}) == len(looker.requests)
+
+
+def test_a_look_knows_the_black_of_its_format() -> None:
+    """Contrast is reckoned from there."""
+    rig, _ = focusing_rig(texture("leaves", 1, 2.0))
+    rig.module.focus.set((integer("AfMode", 1, rig), integer("AfTrigger", 0, rig)), rig.now)
+    wanted = []
+    now = rig.now
+    while not wanted:
+        now += MS
+        wanted = list(rig.module.focus.advance(now, sensor_ready=True))
+    assert wanted[0].black == rig.profile.sensor.black_level(focus_mode(rig.profile).default_bits)
+    assert wanted[0].exposure.request.started_ns == now
+    assert list(rig.module.focus.advance(now + S, sensor_ready=False)) == []
+
+
+def integer(name: str, value: int, rig: Rig) -> ControlValue:
+    """A value as it stands on the wire."""
+    return rig.host.controls.known[name].encode(value)
+
+
+def test_the_ring_turns_on_from_where_the_lens_was_to_be() -> None:
+    """Not from where it is on its way; out of a scan, from where the scan has it."""
+    rig = module_in(ModuleState.READY)
+    set_controls(rig, LensPosition=3.0)
+    turn(rig, -1.0)
+    rig.run_for(100 * MS)
+    assert known(rig, "LensPosition") == 2.0 == rig.module.focus.drive.position(rig.now)
+    rig = scanning_rig()
+    here = rig.module.focus.drive.position(rig.now)
+    turn(rig, 0.0)
+    assert rig.module.focus.drive.target == pytest.approx(here)
+    assert not rig.module.focus.looks
+
+
+def test_a_turn_of_the_ring_is_told_at_once_with_what_it_ended() -> None:
+    """The position that it leads to; and that continuous has become manual, no longer paused."""
+    rig, _ = focusing_rig(texture("leaves", 6, 1.0))
+    set_controls(rig, AfMode=AfMode.CONTINUOUS)
+    rig.until(lambda: known(rig, "AfState") == FOCUSED)
+    set_controls(rig, AfPause=AfPause.IMMEDIATE)
+    rig.run_for(20 * MS)
+    before = rig.module.focus.drive.position(rig.now)
+    rig.events.clear()
+    turn(rig, 0.5)
+    rig.run_for(MS)
+    ((_, position),) = changes(rig, "LensPosition")[:1]
+    assert position == pytest.approx(before + 0.5)
+    assert [value for _, value in changes(rig, "AfMode")] == [AfMode.MANUAL]
+    rig.run_for(100 * MS)
+    assert known(rig, "AfPauseState") == AfPauseState.RUNNING
+    assert rig.module.controls.values[8 + 5] == AfPauseState.RUNNING
+
+
+def test_what_has_changed_is_told_once_under_one_new_set() -> None:
+    """All that is read otherwise than the host takes it to be shares an id; then there is nothing to tell."""
+    rig = module_in(ModuleState.READY)
+    rig.module.focus.drive.focus(1.0, rig.now)
+    rig.module.focus.drive.open_to(4.0, rig.now)
+    rig.run_for(200 * MS)
+    rig.events.clear()
+    before = rig.module.controls.set_id
+    rig.module.focus.forget_told()
+    for _ in range(2):
+        rig.module.focus.tell_changes(rig.now)
+    rig.stepper.settle()
+    rig.run_for(MS)
+    assert changes(rig, "LensPosition") == [(before + 1, 1.0)]
+    assert changes(rig, "LensAperture") == [(before + 1, 4.0)]
+    assert rig.module.controls.set_id == before + 1
+
+
+def test_a_lens_that_moves_by_less_than_it_is_told_for_is_not_told() -> None:
+    """Five thousandths of a dioptre; a degree."""
+    rig = module_in(ModuleState.READY)
+    rig.run_for(100 * MS)
+    told = []
+    for dioptres in (0.004, 0.0045, 0.0051, 0.009, 0.0102):
+        rig.events.clear()
+        rig.module.focus.drive.focus(dioptres, rig.now)
+        rig.module.focus.advance(rig.now, sensor_ready=True)
+        rig.run_for(100 * MS)
+        rig.module.focus.tell_changes(rig.now)
+        rig.run_for(MS)
+        told.append([value for _, value in changes(rig, "LensPosition")])
+    assert told == [[], [], [0.0051], [], [0.0102]]
+
+
+def test_a_deferred_pause_lets_a_scan_end_and_none_begin() -> None:
+    """While nothing is scanned, it is a pause at once."""
+    rig, looker = focusing_rig(texture("leaves", 6, 1.0))
+    set_controls(rig, AfMode=AfMode.CONTINUOUS)
+    rig.until(lambda: known(rig, "AfState") == FOCUSED)
+    set_controls(rig, AfPause=AfPause.DEFERRED)
+    rig.run_for(20 * MS)
+    assert known(rig, "AfPauseState") == AfPauseState.PAUSED
+    looker.requests.clear()
+    rig.run_for(2 * S)
+    assert not looker.requests
+    set_controls(rig, AfMode=AfMode.AUTO)
+    rig.run_for(20 * MS)
+    assert known(rig, "AfPauseState") == AfPauseState.RUNNING
+    set_controls(rig, AfPause=AfPause.IMMEDIATE)
+    rig.run_for(20 * MS)
+    assert known(rig, "AfPauseState") == AfPauseState.RUNNING
+
+
+def test_a_trigger_in_the_middle_of_a_scan_does_not_begin_another() -> None:
+    """And a cancel when nothing is scanned leaves what was found."""
+    rig = scanning_rig()
+    started = rig.module.focus._auto
+    set_controls(rig, AfTrigger=AfTrigger.START)
+    assert rig.module.focus._auto is started
+    rig.until(lambda: known(rig, "AfState") == FOCUSED, 2 * S)
+    set_controls(rig, AfTrigger=AfTrigger.CANCEL)
+    rig.run_for(50 * MS)
+    assert known(rig, "AfState") == FOCUSED
+
+
+def test_the_lens_rests_before_it_is_looked_through_by_a_sensor_that_is_ready() -> None:
+    """What is due next: the look, not before the sensor is up; without power for it, only the lens."""
+    rig, _ = focusing_rig(texture("leaves", 6, 1.0))
+    focus, now = rig.module.focus, rig.now
+    assert focus.next_deadline(now, now) is None
+    focus.set((integer("AfMode", 1, rig), integer("AfTrigger", 0, rig)), now)
+    look, rest = focus._auto.next_deadline(), focus.drive.next_rest(now)
+    assert focus.looks and look is not None
+    assert focus.next_deadline(now, None) == rest
+    assert focus.next_deadline(now, look + 7 * S) == (look + 7 * S if rest is None else rest)
+    assert focus.next_deadline(now, 0) == min(item for item in (look, rest) if item is not None)

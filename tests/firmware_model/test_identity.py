@@ -1,5 +1,7 @@
 """The descriptor: what it says, and its parts."""
 
+from dataclasses import replace
+
 import pytest
 
 from laserlink.firmware_model.identity import descriptor_of, is_last_part, part_of, readout_us, scaled
@@ -132,3 +134,43 @@ def test_the_last_part_is_the_one_that_the_frame_just_holds() -> None:
     assert [is_last_part(bytes(room + more), 0, 256) for more in (-1, 0, 1)] == [True, True, False]
     assert [is_last_part(bytes(room + more), 1, 256) for more in (1, 2)] == [True, False]
     assert len(part_of(bytes(room + 1), 1, 0, 256).part) == room
+
+
+def test_a_descriptor_says_who_the_module_is_and_what_it_draws() -> None:
+    """Every text and figure of the profile, in the units of the wire."""
+    made = descriptor("mos-100mp")
+    assert (made.vendor, made.product, made.serial, made.firmware) == (
+        "LaserLink", "MOS-100MP", "LL-0001-0001", "0.1.0",
+    )  # fmt: skip
+    assert (made.module_id, made.idle_ma, made.operating_ma, made.reserve_ma) == (
+        0x4C4C_0001_0000_0001, 60, 470, 150,
+    )  # fmt: skip
+    assert made.colour_matrix == (9000, -3000, -1000, -4000, 12_000, 2000, -1000, 2000, 6000)
+    assert made.colour_matrix_a == (9800, -3400, -800, -4400, 12_400, 2300, -1200, 2400, 6600)
+    merged, split = 1 << 16, 1 << 8 | 1 << 10 | 1 << 12 | 1 << 14
+    assert [(n.formats, n.gain_from_milli, n.full_scale_e, n.read_noise_me) for n in made.noise] == [
+        (split, 1000, 64_996, 8000), (split, 4000, 64_996, 1000), (merged, 1000, 64_996, 1000),
+    ]  # fmt: skip
+
+
+def test_a_module_without_colours_says_nothing_of_them() -> None:
+    """No matrices, no neutral, and no noise of a sensor that is not its own."""
+    profile = load_profile("mos-100mp")
+    assert profile.colour is not None
+    daylight = replace(profile.colour, xyz_to_camera_a=None)
+    told = (scaled(daylight.xyz_to_camera), scaled(daylight.as_shot_neutral))
+    for colour, expected in ((None, ((), ())), (daylight, told)):
+        plain = replace(profile, colour=colour)
+        made = descriptor_of(plain, PowerSink(profile.power, 0, has_laser=True), 1)
+        assert (made.colour_matrix, made.neutral) == expected
+        assert (made.colour_matrix_a, made.noise) == ((), ())
+    with pytest.raises(OutOfBounds, match=r"^the descriptor has 300 bytes$") as raised:
+        part_of(bytes(300), 1, 301, 256)
+    assert raised.value.value == 301
+    part = part_of(bytes(range(200)), 7, 150, 256)
+    assert (part.request_id, part.total_bytes, part.offset, part.part) == (
+        7,
+        200,
+        150,
+        bytes(range(150, 200)),
+    )

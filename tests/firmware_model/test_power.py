@@ -190,3 +190,38 @@ def test_an_offer_that_is_taken_is_not_in_force_before_it_is_accepted() -> None:
     with pytest.raises(PowerBudget, match="ready without an accepted request") as raised:
         made.begin()
     assert raised.value.value == PowerPhase.REQUESTED
+
+
+def test_a_lane_without_a_rate_is_taken_for_the_laser() -> None:
+    """Ten gigabits a second; a slow one draws less."""
+    power_of = load_profile("mos-100mp").power
+    figures = [
+        PowerSink(power_of, rate, has_laser=True).operating_ma for rate in (0, GBPS, GBPS // 2, 3_000_000)
+    ]
+    assert figures == [470, 470, 345, 221]
+
+
+def test_what_is_wanted_but_not_offered_is_told_in_milliamperes() -> None:
+    """The rail, the least, and the same number as the value."""
+    with pytest.raises(PowerBudget, match=r"^no offer of 5000 mV gives more than 370 mA$") as raised:
+        sink().request(1, (PowerOffer(5000, 370),))
+    assert raised.value.value == 370
+    made = sink(contract_ma=900)
+    made.derate(300)
+    with pytest.raises(PowerBudget, match=r"^300 mA do not cover a stream$") as uncovered:
+        made.interval_ns(1000)
+    assert uncovered.value.value == 300
+    with pytest.raises(PowerBudget):
+        sink().interval_ns(1000)
+
+
+def test_a_request_for_power_begins_with_what_any_module_gets() -> None:
+    """Also when there was a contract: its limit ends with it."""
+    made = sink(contract_ma=900)
+    request = made.request(5, (PowerOffer(5000, 500),))
+    assert (request.operating_ma, request.reserve_ma, made.limit_ma) == (350, RESERVE, DEFAULT_MA)
+    made.accept()
+    made.begin()
+    assert made.limit_ma == 500
+    made.derate(5000)
+    assert made.limit_ma == 500

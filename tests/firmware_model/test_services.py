@@ -1,11 +1,15 @@
 """Messages that are answered without a change of state."""
 
+from dataclasses import replace
+
 import pytest
 from rig import MS, SIDEBAND, Rig, module_in
 
+from laserlink.firmware_model import services
 from laserlink.firmware_model.machine import RingTurned
 from laserlink.protocol import catalogue
-from laserlink.protocol.errors import ErrorCode
+from laserlink.protocol.connection import Received
+from laserlink.protocol.errors import ErrorCode, LimitExceeded
 from laserlink.protocol.frame import OVERHEAD_BYTES
 from laserlink.protocol.messages import bulk, control, diagnostics, image, link
 from laserlink.protocol.messages.layout import Record, Request
@@ -161,3 +165,85 @@ def test_a_refused_question_is_answered_with_its_reason() -> None:
     answer = ask(rig, control.ControlList(start=200))
     assert isinstance(answer, link.Error)
     assert (answer.text, answer.value) == (f"there are {len(rig.module.controls.controls)} controls", 200)
+
+
+def test_a_module_names_what_this_session_does_not_have() -> None:
+    """A channel that is not acknowledged, a control that hello did not agree on."""
+    rig = ready()
+    (frame,) = rig.feed_module(rig.frame_to_module(link.Ack(5, 0)))
+    error = link.Error.decode(frame.payload)
+    assert (error.text, error.value) == ("only events are acknowledged, not channel 5", 5)
+    rig.module.connection.features &= ~link.Features.RECTANGLES
+    window = control.ControlValue(9, control.ValueType.RECTANGLE, bytes(8))
+    gain = rig.module.controls.wire_value(2)
+    for request in (
+        control.ControlGet(controls=(control.ControlId(2), control.ControlId(9))),
+        control.ControlSet(values=(gain, window)),
+    ):
+        refused = ask(rig, request)
+        assert isinstance(refused, link.Error)
+        assert (refused.text, refused.value) == ("this session has no control 9", 9)
+    unknown = ask(rig, control.ControlGet(controls=(control.ControlId(77),)))
+    assert isinstance(unknown, link.Error) and unknown.value == 77
+
+
+def test_an_echo_has_its_own_limit_where_the_frame_has_none() -> None:
+    """1024 bytes come back; one more is refused, and named."""
+    module = ready().module
+    module.connection.out_bytes_max = 4096
+    request = diagnostics.Echo(7, bytes(1024))
+    received = object.__new__(Received)
+    assert services.echo(module, received, request) == diagnostics.EchoReply(7, bytes(1024))
+    with pytest.raises(LimitExceeded, match=r"^an echo of 1025 bytes, 1024 are allowed$") as raised:
+        services.echo(module, received, diagnostics.Echo(7, bytes(1025)))
+    assert raised.value.value == 1025
+
+
+def test_a_page_of_controls_is_filled_to_the_byte() -> None:
+    """As many as fit: a frame that is just large enough for four has four, one byte less three."""
+    rig = ready()
+    infos = [item.info() for item in rig.module.controls.controls.values()]
+    four = len(bytes(control.ControlInfos(controls=tuple(infos[2:6])))) + OVERHEAD_BYTES
+    for frame_bytes, count in ((four, 4), (four - 1, 3)):
+        rig.module.connection.out_bytes_max = frame_bytes
+        page = ask(rig, control.ControlList(start=2))
+        assert isinstance(page, control.ControlInfos)
+        assert (page.total, page.start, page.controls) == (len(infos), 2, tuple(infos[2 : 2 + count]))
+
+
+def test_each_counter_counts_its_own() -> None:
+    """And begins again at 2^32, as the field does."""
+    rig = ready()
+    module = rig.module
+    seen = module.connection.counters
+    seen.frames_received, seen.frames_sent, seen.frames_stale = 11, (1 << 32) + 12, 14
+    seen.frames_resent, module.streams.frames_resent = 13, 100
+    seen.bad.clear()
+    seen.bad.update({"cut": 20, "length": 3})
+    seen.offences.clear()
+    seen.offences.update({"TOO_HOT": 30, "PEER_TOO_HOT": 4})
+    module.recovery_count, module.streams.images_sent = 5, 6
+    rig.stepper.now = module.booted_ns + 7 * MS
+    answer = ask(rig, link.CountersRead())
+    assert isinstance(answer, link.Counters)
+    assert replace(answer, request_id=0) == link.Counters(
+        frames_received=12, frames_sent=12, frames_resent=113, frames_bad=23, frames_stale=14,
+        frames_illegal=34, recoveries=5, images=6, uptime_ms=7,
+    )  # fmt: skip
+
+
+def test_values_are_given_with_the_set_that_they_are_of() -> None:
+    """What is read of the lens as it is at that moment."""
+    rig = ready()
+    gain = control.ControlValue(
+        2, control.ValueType.FLOAT, control.encode_value(control.ValueType.FLOAT, 3.0)
+    )
+    first = ask(rig, control.ControlSet(values=(gain,)))
+    assert isinstance(first, control.ControlSetReply) and first.set_id == rig.module.controls.set_id == 1
+    rig.module.focus.drive.focus(1.5, rig.now)
+    rig.stepper.now += 200 * MS
+    request = control.ControlGet(0x7000, (control.ControlId(2), control.ControlId(3)))
+    answer = rig.feed_module(rig.frame_to_module(request))[0]
+    got = control.ControlValues.decode(answer.payload)
+    assert got.set_id == 1
+    assert [control.decode_value(item.type, item.value) for item in got.values] == [3.0, 1.5]

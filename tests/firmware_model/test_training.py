@@ -54,3 +54,24 @@ def test_a_pattern_that_is_not_running_is_never_due() -> None:
     assert pattern.next_ns(5) == 5 + FRAME_NS
     pattern.end()
     assert pattern.fill(rig.module.connection, out, MS) == 0
+
+
+def test_a_frame_of_the_pattern_is_one_of_the_session() -> None:
+    """As long as frames may be, numbered as all others, and counted as sent."""
+    rig = module_in(ModuleState.READY)
+    connection, out = rig.module.connection, memoryview(bytearray(4096))
+    connection.out_bytes_max = 1000
+    pattern = Pattern()
+    pattern.begin(5)
+    first, before = connection.peek_sequence(0), connection.counters.bytes_sent
+    for number, at in enumerate((5, 5 + FRAME_NS, 5 + 9 * FRAME_NS)):
+        assert number == 2 or pattern.fill(connection, out, at - 1) == 0
+        assert pattern.fill(connection, out[:1000], at) == 1000
+        wire = bytes(out[:1000])
+        sequence = int.from_bytes(wire[12:16], "little")
+        assert sequence == first + number and wire[8:12] == connection.session.to_bytes(4, "little")
+        assert bit_errors(wire[20:-4], sequence) == 0 and len(wire[20:-4]) == 1000 - 24
+        assert pattern.next_ns(at) == at + FRAME_NS
+    assert connection.counters.bytes_sent == before + 3000
+    pattern.end()
+    assert pattern.next_ns(0) is None
