@@ -1,7 +1,9 @@
 """The data path in Python: frames by the specification's layout, chunks into place. See also test_kernels."""
 
 import copy
+import re
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,3 +136,118 @@ def test_arrays_of_another_kind_or_shape(wrong: str) -> None:
     picture = np.zeros(64, np.int16) if wrong == "kind" else np.zeros(60, np.uint16)
     with pytest.raises(ValueError, match=r"uint16 array of shape \(64,\)"):
         Slot(2, 7, 12, 48, 96, 96, picture, np.zeros(2, np.uint8), np.zeros((1, 2), np.uint64))  # type: ignore[arg-type]
+
+
+ARGUMENTS: dict[str, Any] = {
+    "channel": 2, "image_id": 7, "bits": 12, "chunk_bytes": 48, "coded_bytes": 96, "strip_bytes": 96,
+    "picture": np.zeros(64, np.uint16), "present": np.zeros(2, np.uint8), "sums": np.zeros((1, 2), np.uint64),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"channel": 16}, "channel is 16, not in 0 to 15"),
+        ({"channel": -1}, "channel is -1, not in 0 to 15"),
+        ({"image_id": 1 << 32}, "image_id is 4294967296, not in 0 to 4294967295"),
+        ({"chunk_bytes": 4061}, "chunk_bytes is 4061, not in 0 to 4060"),
+        ({"chunk_bytes": 0}, "chunk_bytes is 0, not whole 8-byte words and RAW12 groups"),
+        ({"chunk_bytes": 40}, "chunk_bytes is 40, not whole 8-byte words and RAW12 groups"),
+        ({"chunk_bytes": 12}, "chunk_bytes is 12, not whole 8-byte words and RAW12 groups"),
+        ({"coded_bytes": 0}, "coded_bytes is 0, not whole RAW12 groups"),
+        ({"coded_bytes": 95}, "coded_bytes is 95, not whole RAW12 groups"),
+        ({"coded_bytes": -3}, "coded_bytes is -3, not whole RAW12 groups"),
+        ({"strip_bytes": 0}, "strip_bytes is 0, not whole chunks of 48"),
+        ({"strip_bytes": 72}, "strip_bytes is 72, not whole chunks of 48"),
+        ({"strip_bytes": -48}, "strip_bytes is -48, not whole chunks of 48"),
+        ({"bits": 11}, "11 bits is not one of 8, 10, 12, 14, 16"),
+        (
+            {"picture": np.zeros(63, np.uint16)},
+            "picture is no writable contiguous uint16 array of shape (64,)",
+        ),
+        ({"present": np.zeros(3, np.uint8)}, "present is no writable contiguous uint8 array of shape (2,)"),
+        ({"present": np.zeros(2, np.int8)}, "present is no writable contiguous uint8 array of shape (2,)"),
+        (
+            {"present": np.zeros(4, np.uint8)[::2]},
+            "present is no writable contiguous uint8 array of shape (2,)",
+        ),
+        (
+            {"sums": np.zeros((2, 2), np.uint64)},
+            "sums is no writable contiguous uint64 array of shape (1, 2)",
+        ),
+        ({"sums": np.zeros((1, 2), np.int64)}, "sums is no writable contiguous uint64 array of shape (1, 2)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_sizes_that_do_not_belong_together_are_named(changed: dict[str, Any], text: str) -> None:
+    """Which one, what it is, and what it must be."""
+    with pytest.raises(ValueError, match=rf"^{re.escape(text)}$"):
+        Slot(**{**ARGUMENTS, **changed})
+
+
+def test_a_slot_holds_what_it_was_given_and_has_counted_nothing() -> None:
+    """At the bounds, too."""
+    for changed in ({}, {"channel": 0, "image_id": 0}, {"channel": 15, "image_id": (1 << 32) - 1}):
+        slot = Slot(**{**ARGUMENTS, **changed})
+        assert {
+            name: getattr(slot, name) for name in ARGUMENTS if name not in ("picture", "present", "sums")
+        } == {
+            name: value
+            for name, value in {**ARGUMENTS, **changed}.items()
+            if not isinstance(value, np.ndarray)
+        }
+        assert slot.picture is ARGUMENTS["picture"] and slot.present is ARGUMENTS["present"]
+        assert slot.sums is ARGUMENTS["sums"]
+        assert (slot.frames, slot.duplicates, slot.last_sequence) == (0, 0, 0)
+
+
+def test_what_holds_a_slot_and_its_picture_still_does_after_a_copy() -> None:
+    """One picture, one map and one list of sums: not a copy for each."""
+    slot = make_slot(96)
+    twin, *arrays = copy.deepcopy([slot, slot.picture, slot.present, slot.sums])
+    assert (twin.picture is arrays[0], twin.present is arrays[1], twin.sums is arrays[2]) == (True,) * 3
+    assert twin.picture is not slot.picture
+
+
+def test_a_chunk_that_is_none_is_told_with_its_size_and_place() -> None:
+    """The last chunk may be short, and only that; a repeat changes no pixel."""
+    slot = make_slot(120)
+    for offset, size in ((48, 24), (96, 48), (120, 0), (-48, 48), (8, 48)):
+        with pytest.raises(ValueError, match=rf"^{size} bytes at {offset} are no chunk of this image$"):
+            slot.place(offset, bytes(size))
+    assert (
+        slot.place(96, bytes([255] * 24)) and not slot.place(96, bytes(24)) and not slot.place(96, bytes(24))
+    )
+    assert (slot.frames, slot.duplicates, slot.present.tolist()) == (1, 2, [0, 0, 1])
+    assert slot.picture.tolist() == [0] * 64 + [4095] * 16
+
+
+def test_chunks_that_are_not_all_in_the_image_are_named() -> None:
+    """How many from where; the last one may be short."""
+    assert frame_images(bytearray(500), bytes(97), 0, 3, **FRAMED) == 3
+    with pytest.raises(ValueError, match=r"^2 chunks from 2 on are not all in the image$"):
+        frame_images(bytearray(500), bytes(97), 2, 2, **FRAMED)
+    assert frame_images(bytearray(500), bytes(97), 3, 0, **FRAMED) == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "most"),
+    [
+        ("session", (1 << 32) - 1),
+        ("channel", 15),
+        ("first_sequence", (1 << 32) - 1),
+        ("image_id", (1 << 32) - 1),
+    ],
+)
+def test_the_largest_number_goes_onto_the_wire(field: str, most: int) -> None:
+    """Where it belongs, and sequences begin again behind it."""
+    out = bytearray(2 * 84)
+    assert frame_images(out, bytes(96), 0, 2, **{**FRAMED, field: most}) == 2
+    header = struct.unpack_from("<2sBBBBHII", out, 84)
+    payload_id, offset = struct.unpack_from("<IQ", out, 84 + 20)
+    found = {"session": header[6], "channel": header[3], "first_sequence": header[7], "image_id": payload_id}
+    expected = {**FRAMED, field: most}
+    expected["first_sequence"] = (expected["first_sequence"] + 1) % (1 << 32)
+    assert found == {name: expected[name] for name in found} and offset == 48
+    largest = bytearray(5000)
+    assert frame_images(largest, bytes(4060), 0, 1, **{**FRAMED, "chunk_bytes": 4060}) == 1

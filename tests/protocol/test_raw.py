@@ -1,5 +1,6 @@
 """The packing reference against layouts that are written out by hand, and against bit strings."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -111,3 +112,48 @@ def test_pixels_of_another_kind() -> None:
     for wrong in (np.zeros(4, np.int32), np.zeros((2, 2), np.uint16), np.zeros(8, np.uint16)[::2]):
         with pytest.raises(ValueError, match="one-dimensional"):
             raw.pack(wrong, 12)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: raw.group_bytes(9), "9 bits is not one of 8, 10, 12, 14, 16"),
+        (lambda: raw.packed_size(3, 12), "3 pixels are no whole number of RAW12 groups"),
+        (lambda: raw.packed_size(-2, 12), "-2 pixels are no whole number of RAW12 groups"),
+        (lambda: raw.unpack(bytes(4), 12), "4 bytes are no whole number of RAW12 groups"),
+        (
+            lambda: raw.unpack(bytes(3), 12, np.zeros(3, np.uint16)),
+            "out is no writable contiguous uint16 array of 2",
+        ),
+        (
+            lambda: raw.pack(np.zeros(2, np.uint16), 12, np.zeros(2, np.uint8)),
+            "out is no writable contiguous uint8 array of 3",
+        ),
+        (lambda: raw.pack(np.full(2, 4096, np.uint16), 12), "a pixel is above the range of RAW12"),
+        (
+            lambda: raw.pack(np.zeros((1, 2), np.uint16), 12),
+            "pixels is no one-dimensional contiguous uint16 array",
+        ),
+    ],
+)
+def test_what_cannot_be_packed_is_told_why(call: Callable[[], object], text: str) -> None:
+    """The number that is wrong, and what it should have been."""
+    with pytest.raises(ValueError, match=rf"^{text}$"):
+        call()
+
+
+@pytest.mark.parametrize("bits", ALL_BITS)
+def test_nothing_is_nothing(bits: int) -> None:
+    """No pixels, no bytes, both ways; arrays of their own kinds."""
+    assert raw.packed_size(0, bits) == 0
+    packed, pixels = raw.pack(np.zeros(0, np.uint16), bits), raw.unpack(b"", bits)
+    assert (packed.size, packed.dtype, pixels.size, pixels.dtype) == (0, np.uint8, 0, np.uint16)
+
+
+def test_an_array_that_cannot_be_written_is_no_out() -> None:
+    """Both ways."""
+    pixels, packed = np.zeros(2, np.uint16), np.zeros(3, np.uint8)
+    pixels.flags.writeable = packed.flags.writeable = False
+    for call in (lambda: raw.unpack(bytes(3), 12, pixels), lambda: raw.pack(pixels, 12, packed)):
+        with pytest.raises(ValueError, match="no writable"):
+            call()

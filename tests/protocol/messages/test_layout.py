@@ -1,9 +1,10 @@
 """The binding of construct to dataclasses, with a record that has every kind of field."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from random import Random
+from typing import Any
 
 import pytest
 from construct import ConstructError, Int32sl
@@ -13,6 +14,7 @@ from laserlink.protocol.errors import MalformedPayload
 from laserlink.protocol.messages.layout import (
     Kind,
     Record,
+    Request,
     _flat,
     array,
     enum,
@@ -254,3 +256,183 @@ def test_values_that_do_not_fit_are_refused_by_name(value: Record) -> None:
     """What the short cut cannot write, construct refuses, and says why."""
     with pytest.raises(ValueError, match=r"Points?: "):
         bytes(value)
+
+
+@pytest.mark.parametrize("row", catalogue.ROWS, ids=lambda row: row.message.__name__)
+def test_a_message_that_has_the_short_cut_takes_it(row: catalogue.Row) -> None:
+    """Its examples and its defaults need no construct, which takes a hundred times as long."""
+    flat = _flat(row.message)
+    payloads = [*(wire[20:-4] for wire in EXAMPLES if wire[3] == row.type), bytes(row.message())]
+    for payload in payloads if flat is not None else ():
+        read = flat.decode(payload)
+        assert repr(read) == repr(row.message.decode(payload)) and flat.encode(read) == payload
+
+
+@dataclass(frozen=True)
+class Named(Record):
+    """A word, bytes, and a text at the end."""
+
+    fruit: Fruit = enum(Fruit, "a word", Fruit.PEAR)
+    key: bytes = octets(2, "two bytes")
+    name: str = text(3, "a name")
+
+
+@dataclass(frozen=True)
+class Numbers(Record):
+    """Numbers at the end."""
+
+    first: int = u8("one")
+    numbers: tuple[int, ...] = array(Int32sl, 2, "some numbers")
+
+
+@dataclass(frozen=True)
+class Nothing(Record):
+    """No field at all."""
+
+
+REFUSED: list[tuple[Record | type[Record], bytes, list[str]]] = [
+    (Named, b"\x06ab\0", ["Named:", "6 is no Fruit"]),
+    (Named, b"\x01ab\x04abcd", ["Named:", "a text of more than 3 bytes"]),
+    (Named, b"\x01ab\x03ab", ["Named:"]),
+    (Named, b"\x01ab\x01abc", ["Named: bytes after the last field"]),
+    (Named, b"\x01ab", ["Named:"]),
+    (Named, b"\x01ab\x01\xff", ["Named:"]),
+    (Numbers, b"\x01\x03" + bytes(12), ["Numbers:", "3 items where 2 are allowed"]),
+    (Numbers, b"\x01\x02" + bytes(7), ["Numbers:"]),
+    (Numbers, b"\x01\x02" + bytes(9), ["Numbers: bytes after the last field"]),
+    (Points, b"\x03" + bytes(9), ["Points:", "3 items where 2 are allowed"]),
+    (Points, b"\x01" + bytes(4), ["Points: bytes after the last field"]),
+    (Nothing, b"x", ["Nothing: bytes after the last field"]),
+]
+
+
+@pytest.mark.parametrize(("kind", "payload", "words"), REFUSED, ids=lambda value: repr(value)[:40])
+def test_a_payload_that_is_refused_is_told_why(kind: type[Record], payload: bytes, words: list[str]) -> None:
+    """The record, the value, and how much would have been allowed; its length is the value."""
+    with pytest.raises(MalformedPayload) as raised:
+        kind.decode(payload)
+    assert all(word in str(raised.value) for word in words) and "\n" not in str(raised.value)
+    assert raised.value.value == len(payload)
+
+
+@pytest.mark.parametrize(
+    ("value", "payload"),
+    [
+        (Named(Fruit.APPLE, b"ab", "µm"), b"\x01ab\x03\xc2\xb5m"),
+        (Named(Fruit.PEAR, b"ab", ""), b"\x05ab\x00"),
+        (Numbers(7, (-1, 2)), b"\x07\x02\xff\xff\xff\xff\x02\0\0\0"),
+        (Numbers(7), b"\x07\x00"),
+        (Points((Point(1, 2), Point(-1, 255))), b"\x02\x01\0\x02\xff\xff\xff"),
+        (Point(258, 3), b"\x02\x01\x03"),
+        (Nothing(), b""),
+    ],
+    ids=repr,
+)
+def test_the_short_cut_reads_and_writes_what_stands_in_the_declaration(value: Record, payload: bytes) -> None:
+    """Both ways, each in one go, as the declaration does."""
+    kind = type(value)
+    flat = _flat(kind)
+    assert flat is not None
+    assert flat.encode(value) == payload == record(kind).build(value) == bytes(value)
+    assert flat.decode(payload) == value == record(kind).parse(payload) == kind.decode(payload)
+    assert flat.decode(payload + b"\0") is None and (not payload or flat.decode(payload[:-1]) is None)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Named(key=b"abc"),
+        Named(key=b"a"),
+        Named(name="abcd"),
+        Named(name="µµ"),
+        Numbers(numbers=(1, 2, 3)),
+        Numbers(numbers=(1 << 31,)),
+        Numbers(numbers=7),  # type: ignore[arg-type]
+        Points((Point(x=1 << 15),)),
+    ],
+    ids=repr,
+)
+def test_the_short_cut_writes_nothing_that_does_not_fit(value: Record) -> None:
+    """It leaves it to the declaration, which says by name what is wrong."""
+    flat = _flat(type(value))
+    assert flat is not None and flat.encode(value) is None
+    with pytest.raises(ValueError, match=rf"^{type(value).__name__}: \S"):
+        bytes(value)
+
+
+def test_the_short_cut_writes_nothing_of_another_kind() -> None:
+    """No word of that number, no text, no such record, no record at all."""
+    wrong: list[tuple[type[Record], Any]] = [
+        (Named, Named(fruit=2)),  # type: ignore[arg-type]
+        (Named, Named(name=7)),  # type: ignore[arg-type]
+        (Points, Points((Numbers(),))),  # type: ignore[arg-type]
+        (Points, Point()),
+        (Point, Named()),
+    ]
+    for kind, value in wrong:
+        flat = _flat(kind)
+        assert flat is not None and flat.encode(value) is None
+
+
+def test_a_word_may_be_given_as_its_number() -> None:
+    """Where it is one; a list does for a tuple."""
+    assert bytes(Named(fruit=1)) == b"\x01\0\0\0"  # type: ignore[arg-type]
+    assert bytes(Numbers(numbers=[1])) == b"\0\x01\x01\0\0\0"  # type: ignore[arg-type]
+    assert bytes(Everything(fruit=1, points=[Point()])) == bytes(  # type: ignore[arg-type]
+        Everything(fruit=Fruit.APPLE, points=(Point(),))
+    )
+
+
+def test_units_and_defaults_are_as_declared() -> None:
+    """What has no unit has none; texts and arrays say how much they hold."""
+    infos = {info.name: info for info in fields_of(Everything)}
+    assert {info.unit for name, info in infos.items() if name not in ("name", "points", "numbers")} == {""}
+    assert [infos[name].unit for name in ("name", "points", "numbers")] == [
+        "at most 6 bytes", "at most 2", "1/10",
+    ]  # fmt: skip
+    assert [info.meaning for info in infos.values()] == [
+        "one byte", "two bytes", "four bytes", "eight bytes", "eight bytes", "a double", "a word",
+        "three bytes", "a name", "some points", "some numbers", "what is left",
+    ]  # fmt: skip
+    assert [info.default for info in infos.values()] == [
+        7, 0, 0, 0, -1, 0.5, Fruit.PEAR, bytes(3), "µm", (), (), b"",
+    ]  # fmt: skip
+    assert [info.unit for info in fields_of(Point)] == ["mm", ""]
+    assert infos["numbers"].shape.item is not None
+    assert (infos["numbers"].shape.item.format, infos["key"].shape.format) == ("l", "3s")
+    assert [info.shape.size for info in infos.values()] == [1, 2, 4, 8, 8, 8, 1, 3, None, None, None, None]
+
+
+def test_every_width_of_integer_has_its_bounds() -> None:
+    """Of one to eight bytes, with and without a sign; at its bounds a value fits, beyond it does not."""
+    bounds = {
+        info.name: info.shape.bounds for info in fields_of(Everything) if info.shape.kind is Kind.INTEGER
+    }
+    assert bounds == {
+        "small": (0, 255), "medium": (0, 65_535), "large": (0, (1 << 32) - 1), "huge": (0, (1 << 64) - 1),
+        "signed": (-(1 << 63), (1 << 63) - 1),
+    }  # fmt: skip
+    for name, (least, most) in bounds.items():
+        for value in (least, most):
+            assert getattr(Everything.decode(bytes(Everything(**{name: value}))), name) == value
+        for value in (least - 1, most + 1):
+            with pytest.raises(ValueError, match=r"^Everything: \S"):
+                bytes(Everything(**{name: value}))
+
+
+def test_a_request_is_the_same_under_another_id() -> None:
+    """And the first one is left as it is."""
+    for row in catalogue.ROWS:
+        if issubclass(row.message, Request):
+            first = row.message()
+            again = first.numbered(0x1234)
+            assert (again.request_id, first.request_id, type(again)) == (0x1234, 0, row.message)
+            assert replace(again, request_id=0) == first
+
+
+def test_what_a_shape_cannot_build_is_named() -> None:
+    """The value itself, and why."""
+    with pytest.raises(ValueError, match=r"^256: \S"):
+        fields_of(Point)[1].shape.build(256)
+    with pytest.raises(ValueError, match=r"^'x': \S"):
+        fields_of(Point)[0].shape.build("x")
