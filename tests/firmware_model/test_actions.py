@@ -261,3 +261,104 @@ def test_each_recovery_counts_once() -> None:
     frames = rig.feed_module(rig.frame_to_module(link.CountersRead(0x4000)))
     (counters,) = [link.Counters.decode(f.payload) for f in frames if f.type == COUNTERS]
     assert counters.recoveries == 1
+
+
+def test_the_answer_to_hello_says_what_was_agreed_on() -> None:
+    """The features that both know, the smaller sizes, where it counts from, who it is, and the lanes."""
+    ours = link.Features.RESEND | link.Features.UPDATE | link.Features.FILES | link.Features.RECTANGLES
+    sizes = {"to_module_bytes_max": 1000, "to_host_bytes_max": 3000}
+    offers = (
+        (link.Hello(features=link.Features((1 << 64) - 1), lanes=TWO_LANES, **sizes), ours, TWO_LANES),
+        (link.Hello(features=ours, lanes=TWO_LANES[:1], **sizes), ours, TWO_LANES[:1]),
+        (link.Hello(features=link.Features.FILES, lanes=(), **sizes), link.Features.FILES, TWO_LANES[:1]),
+    )
+    for number, (hello, features, lanes) in enumerate(offers):
+        rig = module_in(ModuleState.POWERED)
+        (frame,) = rig.feed_module(rig.frame_to_module(hello, session=7 + number))
+        first = rig.module._first_sequence
+        assert (frame.session, frame.sequence) == (7 + number, first)
+        assert link.HelloReply.decode(frame.payload) == link.HelloReply(
+            features=features, to_module_bytes_max=hello.to_module_bytes_max,
+            to_host_bytes_max=hello.to_host_bytes_max, first_sequence=first,
+            module_id=rig.profile.identity.module_id, lanes=lanes,
+        )  # fmt: skip
+        connection = rig.module.connection
+        assert connection.features == features
+        assert connection.in_bytes_max == hello.to_module_bytes_max
+        assert connection.out_bytes_max == hello.to_host_bytes_max
+        assert rig.module.timers.at(ModuleTimer.ATTACH) == rig.now + 5 * SECOND
+        assert rig.module.timers.at(ModuleTimer.SILENCE) == rig.now + rig.module.silence_ns
+
+
+def test_what_darkens_it_ends_what_was_timed_of_the_light() -> None:
+    """A pattern, and light that was to be confirmed: heat, a revoke, silence."""
+    for darken in ("heat", "revoke", "silence"):
+        rig = module_in(ModuleState.TRAINING)
+        module = rig.module
+        module.timers.set(ModuleTimer.LIGHT, rig.now + 9 * MS)
+        if darken == "heat":
+            module.on_input(Temperature(90.0), rig.now)
+        elif darken == "revoke":
+            rig.feed_module(rig.frame_to_module(power.PowerRevoke(0x4000)))
+        else:
+            module.do_recover(None)
+            assert module.timers.at(ModuleTimer.BEACON) == module.now + 250 * MS
+            assert module.timers.at(ModuleTimer.ATTACH) == module.now + 5 * SECOND
+        assert module.timers.at(ModuleTimer.TRAINING) is module.timers.at(ModuleTimer.LIGHT) is None, darken
+
+
+def test_a_training_has_its_time_and_its_pattern_begins_at_once() -> None:
+    """Fifty milliseconds, and what the laser takes for four frames; each time anew."""
+    rig = module_in(ModuleState.CONTRACTED)
+    module = rig.module
+    for number in range(2):
+        rig.stepper.now += 3 * MS
+        rig.feed_module(rig.frame_to_module(diagnostics.Train(0x4000 + number)))
+        limit = module.connection.extended(50 * MS, OPTICAL)
+        assert module.timers.at(ModuleTimer.TRAINING) == rig.now + limit
+        out = memoryview(bytearray(4096))
+        assert module.images_to_send(OPTICAL, out, rig.now) == module.connection.out_bytes_max
+
+
+@pytest.mark.parametrize(("count", "apart_s", "last_s", "too_many"), [
+    (5, 0, 299, True), (5, 0, 300, False), (4, 0, 0, False), (20, 61, 0, False), (20, 59, 0, True),
+])  # fmt: skip
+def test_too_often_is_five_recoveries_within_five_minutes(
+    count: int, apart_s: int, last_s: int, too_many: bool
+) -> None:
+    """However many there were in the hours before; each is counted."""
+    module = module_in(ModuleState.READY).module
+    start = module.now
+    for number in range(count):
+        module.now = start + number * apart_s * SECOND
+        module.do_recover(None)
+    assert module.recovery_count == count
+    module.now += last_s * SECOND + (61 if apart_s == 61 else apart_s) * SECOND
+    assert module.too_many_recoveries() is too_many
+
+
+def test_an_update_says_how_much_of_it_is_here() -> None:
+    """Nothing, each piece, all of it; each answer names its request."""
+    rig = module_in(ModuleState.READY)
+    firmware = bytes(range(200))
+    requests = (
+        (bulk.UpdateBegin(0x4000, 200, digest_of(firmware)), 0),
+        (bulk.UpdateData(0x4001, 0, firmware[:150]), 150),
+        (bulk.UpdateData(0x4002, 150, firmware[150:]), 200),
+        (bulk.UpdateEnd(0x4003), 200),
+    )
+    for request, count in requests:
+        (frame,) = rig.feed_module(rig.frame_to_module(request))
+        assert bulk.UpdateStatus.decode(frame.payload) == bulk.UpdateStatus(request.request_id, count)
+    assert rig.module.outputs.limit_ma == 100 and rig.module.booting
+
+
+def test_a_stream_that_is_stopped_says_how_many_images_it_sent() -> None:
+    """And which it was."""
+    rig = module_in(ModuleState.STREAMING)
+    rig.run_for(100 * MS)
+    sent = rig.module.streams._streams[2].images_sent
+    frames = rig.feed_module(rig.frame_to_module(image.StreamStop(0x4000, 2)))
+    kind = catalogue.BY_MESSAGE[image.StreamStopped].type
+    (stopped,) = [image.StreamStopped.decode(frame.payload) for frame in frames if frame.type == kind]
+    assert stopped == image.StreamStopped(0x4000, 2, sent) and sent > 3

@@ -17,6 +17,7 @@ from laserlink.protocol.limits import (
     FRAME_BYTES_MIN_OFFER,
     QUEUE_FRAMES_MAX,
 )
+from laserlink.protocol.messages.bulk import FileRead
 from laserlink.protocol.messages.control import ControlGet
 from laserlink.protocol.messages.diagnostics import Echo, EchoReply, Log, Prbs31
 from laserlink.protocol.messages.image import ImageData, ImageGone
@@ -645,3 +646,72 @@ def test_what_is_good_and_what_is_bad_is_counted_each_time(module: End) -> None:
     assert module.connection.counters.bad == {"frame-check": 3}
     assert module.connection.counters.frames_received == 3
     assert not module.connection.damaged
+
+
+def test_a_refusal_names_the_message_and_its_request() -> None:
+    """A feature that was not agreed on, by name; the id is that of a request, and 0 for all else."""
+    for message, request_id in ((FileRead(0x1234, 0, "log"), 0x1234), (Ping(1, 0x0505, 9), 0)):
+        end = End(Role.MODULE)
+        end.connection.features = Features.NONE
+        end.state = ModuleState.READY if request_id else ModuleState.FAULT
+        row = catalogue.BY_MESSAGE[type(message)]
+        assert end.take(wire(row.type, message, channel=min(row.channel.value))) == []
+        (error,) = end.errors()
+        words = "FileRead was not negotiated" if request_id else "Ping in state fault"
+        assert (error.text, error.request_id) == (words, request_id)
+        assert error.value == (row.type if request_id else ModuleState.FAULT)
+        assert (error.offending_type, error.offending_channel) == (row.type, min(row.channel.value))
+        assert error.offending_sequence == 5
+
+
+def test_an_offence_behind_damage_counts_from_when_it_came(module: End) -> None:
+    """Found by the search or at once: ten in a second are answered, and the next when that is over."""
+    for later_ns, answered in ((0, ERRORS_PER_SECOND), (NS_PER_S - 1, 0), (NS_PER_S, ERRORS_PER_SECOND)):
+        module.now = 5 + later_ns
+        for _ in range(ERRORS_PER_SECOND + 2):
+            module.take(b"noise" + wire(kind=0x3F))
+        assert len(module.errors()) == answered
+    assert module.connection.counters.errors_unsent == 2 + (ERRORS_PER_SECOND + 2) + 2
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_does_not_fit_the_queue_is_counted(host: End, count: int) -> None:
+    """Each time, new or repeated; and what is forgotten of a lane leaves the other's alone."""
+    wires = [host.connection.send(Ping()) for _ in range(QUEUE_FRAMES_MAX)]
+    for _ in range(count):
+        host.connection.send(Ping())
+        host.connection.resend(wires[0])
+    counters = host.connection.counters
+    assert (counters.frames_sent, counters.frames_resent) == (QUEUE_FRAMES_MAX, 0)
+    assert counters.frames_unsent == 2 * count
+    host.connection.forget_queue(LaneKind.OPTICAL)
+    sent = list(iter(lambda: host.connection.next_frame(LaneKind.SIDEBAND), b""))
+    assert sent == wires and counters.bytes_sent == sum(map(len, wires))
+    host.connection.resend(wires[0])
+    host.connection.resend(wires[0])
+    assert counters.frames_resent == 2
+    host.connection.forget_queue(LaneKind.SIDEBAND)
+    assert host.connection.next_frame(LaneKind.SIDEBAND) == b""
+
+
+def test_what_cannot_be_sent_is_named(host: End) -> None:
+    """The message and the channel; the lane that there is not."""
+    with pytest.raises(LocalProtocolError, match=r"^Ping does not go on channel 7$"):
+        host.connection.send(Ping(), 7)
+    alone = End(Role.HOST, (SIDE,))
+    with pytest.raises(LocalProtocolError, match=r"^this link has no optical lane$"):
+        alone.take(wire(), LaneKind.OPTICAL)
+    assert alone.connection.next_frame(LaneKind.OPTICAL) == b""
+    alone.connection.forget_queue(LaneKind.OPTICAL)
+
+
+def test_a_timer_is_as_long_as_four_of_the_largest_frames_and_the_latency() -> None:
+    """Either way's frames, or of a given size; a line without a rate adds its latency alone."""
+    slow = replace(SIDE, rate_bps=1_000_000, latency_us=16_000)
+    connection = End(Role.HOST, (slow, replace(LASER, rate_bps=0, latency_us=3))).connection
+    connection.out_bytes_max, connection.in_bytes_max = 512, 1000
+    assert connection.extended(GAP_NS, LaneKind.SIDEBAND) == GAP_NS + 4 * 10_000_000 + 16_000_000
+    assert connection.extended(GAP_NS, LaneKind.SIDEBAND, 100) == GAP_NS + 4 * 1_000_000 + 16_000_000
+    assert connection.extended(GAP_NS, LaneKind.OPTICAL) == GAP_NS + 3000
+    connection.out_bytes_max = 2000
+    assert connection.extended(GAP_NS, LaneKind.SIDEBAND) == GAP_NS + 4 * 20_000_000 + 16_000_000

@@ -255,3 +255,46 @@ def test_an_answer_of_another_type_is_refused_by_name() -> None:
     asked = client.submit(Echo(), 0, 10)
     with pytest.raises(IllegalInState, match="Counters does not answer Echo"):
         client.answered(Counters(asked.request_id))
+
+
+def test_a_request_that_is_repeated_has_its_whole_time_again() -> None:
+    """From when it was sent again, however late that was; the same goes for events."""
+    end = Client()
+    end.client.submit(Echo(), 7, TIMEOUT)
+    assert end.client.next_deadline() == 7 + TIMEOUT
+    end.client.on_deadline(500, TIMEOUT)
+    assert end.client.next_deadline() == 500 + TIMEOUT
+    sender = EventSender(lambda event: (4, b"wire"), lambda wire: None)
+    sender.submit(Log(1, "line"), 7, TIMEOUT)
+    assert sender.next_deadline() == 7 + TIMEOUT
+    sender.on_deadline(500, TIMEOUT)
+    assert sender.next_deadline() == 500 + TIMEOUT
+
+
+def test_what_is_dropped_is_told_in_its_order() -> None:
+    """What was under way first; nothing when nobody waits."""
+    end = Client()
+    assert end.client.drop() == []
+    asked = [end.client.submit(Echo(data=text), 0, TIMEOUT) for text in (b"1", b"2", b"3")]
+    assert end.client.drop() == asked and end.client.drop() == []
+    assert end.client.on_deadline(1000, TIMEOUT) is None
+
+
+def test_too_many_requests_are_counted_in_words() -> None:
+    """How many wait; the one under way is not among them."""
+    end = Client()
+    for _ in range(REQUESTS_QUEUED + 1):
+        end.client.submit(Echo(), 0, TIMEOUT)
+    with pytest.raises(LocalProtocolError, match=rf"^{REQUESTS_QUEUED} requests are waiting already$"):
+        end.client.submit(Echo(), 0, TIMEOUT)
+
+
+def test_a_new_request_has_no_answer_yet() -> None:
+    """That of the one before is not given for it."""
+    server = RequestServer()
+    assert server.answer == b""
+    for number in (5, 6):
+        assert server.admit(number) is Admission.NEW and server.answer == b""
+        server.answer = b"answer"
+        assert server.admit(number) is Admission.REPEAT and server.answer == b"answer"
+    assert server.admit(5) is Admission.STALE and server.answer == b"answer"
