@@ -68,7 +68,7 @@ class Focus:
         self.drive = LensDrive(profile.lens)
         self._auto = Autofocus(profile, self.drive)
         self._mode = focus_mode(profile)
-        self._told: dict[int, Value] = {}
+        self._told: dict[int, Value]
         self.forget_told()
 
     def forget_told(self) -> None:

@@ -1,6 +1,8 @@
 """The digest: its definition word by word, order, place, length, and what it must notice."""
 
+import re
 import struct
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -173,3 +175,34 @@ def test_wrong_sums() -> None:
     for strip_bytes in (0, -8, 12):
         with pytest.raises(ValueError, match="whole words"):
             digest.strip_digests(b"12345678", strip_bytes)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (
+            lambda: digest.add(np.zeros((1, 2), np.uint64), b"", 0),
+            "sums is no writable uint64 array of shape (2,)",
+        ),
+        (lambda: digest.add(np.zeros(2, np.uint64), b"", -8), "the offset -8 is no multiple of 8"),
+        (lambda: digest.add(np.zeros(2, np.uint64), b"", 4), "the offset 4 is no multiple of 8"),
+        (lambda: digest.strip_digests(b"", 12), "strips of 12 bytes are no whole words"),
+        (lambda: digest.strip_digests(b"", 0), "strips of 0 bytes are no whole words"),
+    ],
+)
+def test_what_cannot_be_summed_is_told_why(call: Callable[[], object], text: str) -> None:
+    """What was given, and what must be."""
+    with pytest.raises(ValueError, match=rf"^{re.escape(text)}$"):
+        call()
+
+
+def test_the_smallest_strips_are_words() -> None:
+    """Eight bytes each, the last one what is left; of nothing there are none."""
+    data = bytes(range(20))
+    assert digest.strip_digests(b"", 8) == []
+    strips = digest.strip_digests(data, 8)
+    for index, start in enumerate(range(0, 20, 8)):
+        sums = np.zeros(2, np.uint64)
+        digest.add(sums, data[start : start + 8], start)
+        assert strips[index] == digest.strip_digest(sums, len(data[start : start + 8]))
+    assert len(strips) == 3
