@@ -10,7 +10,7 @@ from laserlink.firmware_model.machine import RingTurned
 from laserlink.protocol import catalogue
 from laserlink.protocol.connection import Received
 from laserlink.protocol.errors import ErrorCode, LimitExceeded
-from laserlink.protocol.frame import OVERHEAD_BYTES
+from laserlink.protocol.frame import OVERHEAD_BYTES, Frame
 from laserlink.protocol.messages import bulk, control, diagnostics, image, link
 from laserlink.protocol.messages.layout import Record, Request
 from laserlink.protocol.states import ModuleState
@@ -192,7 +192,8 @@ def test_an_echo_has_its_own_limit_where_the_frame_has_none() -> None:
     module = ready().module
     module.connection.out_bytes_max = 4096
     request = diagnostics.Echo(7, bytes(1024))
-    received = object.__new__(Received)
+    row = catalogue.BY_MESSAGE[diagnostics.Echo]
+    received = Received(SIDEBAND, Frame(row.type, 0, 1, 1, bytes(request)), request, row)
     assert services.echo(module, received, request) == diagnostics.EchoReply(7, bytes(1024))
     with pytest.raises(LimitExceeded, match=r"^an echo of 1025 bytes, 1024 are allowed$") as raised:
         services.echo(module, received, diagnostics.Echo(7, bytes(1025)))
