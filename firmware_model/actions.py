@@ -31,6 +31,8 @@ from laserlink.protocol.limits import (
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Event
 from laserlink.protocol.states import (
+    OPTICAL,
+    SIDEBAND,
     LaneKind,
     LaserOff,
     PowerPhase,
@@ -132,7 +134,7 @@ class Actions:
         return (
             self.contact
             and self.state in LIT_STATES
-            and self.connection.image_lane is LaneKind.OPTICAL
+            and self.connection.image_lane is OPTICAL
             and self.power.contracted
             and self.temperature is not TemperatureLevel.HOT
         )
@@ -140,16 +142,16 @@ class Actions:
     @property
     def shining(self) -> bool:
         """Whether the image lane carries anything: light, or a wire that needs none."""
-        return self.laser or self.connection.image_lane is LaneKind.SIDEBAND
+        return self.laser or self.connection.image_lane is SIDEBAND
 
     @property
     def response_ns(self) -> int:
-        return self.connection.extended(RESPONSE_NS, LaneKind.SIDEBAND)
+        return self.connection.extended(RESPONSE_NS, SIDEBAND)
 
     @property
     def silence_ns(self) -> int:
         """Three keep-alives; only what the host sends can hold one up."""
-        one = self.connection.extended(KEEP_ALIVE_NS, LaneKind.SIDEBAND, self.connection.in_bytes_max)
+        one = self.connection.extended(KEEP_ALIVE_NS, SIDEBAND, self.connection.in_bytes_max)
         return KEEP_ALIVES_MISSED_MAX * one
 
     def watch_light(self) -> None:
@@ -157,7 +159,7 @@ class Actions:
         lit = self.laser
         if lit and not self._was_lit:
             self.timers.set(ModuleTimer.LIGHT, self.now + LIGHT_CONFIRM_NS)
-        elif not lit:
+        elif not lit and self.timers:
             self.timers.cancel(ModuleTimer.LIGHT)
         self._was_lit = lit
 

@@ -47,6 +47,10 @@ class Stage(Enum):
     WATCHING = auto()
 
 
+# Asked after every message: an attribute of an enumeration is a call.
+_RESTING = Stage.RESTING
+
+
 @dataclass(frozen=True)
 class FocusWanted:
     """Event: a window is to be looked at now. The shell answers with `FocusMeasured`, see `measured`.
@@ -171,6 +175,8 @@ class Autofocus:
 
     def next_deadline(self) -> int | None:
         """When `advance` has something to do; None: not before an answer, or a start."""
+        if self._stage is _RESTING:
+            return None
         match self._stage:
             case Stage.MOVING | Stage.ARRIVING:
                 return self._drive.settled_ns

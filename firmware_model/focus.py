@@ -4,6 +4,7 @@ The rules are libcamera's: LensPosition is ignored unless AfMode is manual, AfTr
 AfPause in continuous. The focus ring wins over all of them: it ends a scan, and turns continuous into manual.
 """
 
+import operator
 from collections.abc import Callable, Iterator
 
 from laserlink.firmware_model.autofocus import Autofocus, FocusMeasured, FocusWanted, focus_mode
@@ -52,6 +53,8 @@ READ_OUTS = {
     FOCUS_FOM: 0.0,
 }
 
+_read_outs = operator.itemgetter(*READ_OUTS)
+
 Tell = Callable[[ControlValue], None]
 
 
@@ -69,11 +72,14 @@ class Focus:
         self._auto = Autofocus(profile, self.drive)
         self._mode = focus_mode(profile)
         self._told: dict[int, Value]
+        # What was read when it was last compared with what was told; None: it is to be compared again.
+        self._compared: tuple[Value, ...] | None = None
         self.forget_told()
 
     def forget_told(self) -> None:
         """A new host takes the defaults for what is in force."""
         self._told = {number: self._controls.controls[number].default for number in READ_OUTS}
+        self._compared = None
 
     def reset(self, now: int) -> None:
         """The module restarts: the lens goes back to where it is at boot."""
@@ -91,6 +97,7 @@ class Focus:
     def set(self, given: tuple[ControlValue, ...], now: int) -> int:
         """Set controls, all or none and raise why; the id of the set."""
         values = self._controls.check(given)
+        self._compared = None
         for number in READ_OUTS.keys() & values.keys():
             # The host takes what it gave for what is: what is not so, it will be told.
             self._told[number] = values[number]
@@ -154,6 +161,7 @@ class Focus:
         turned = self._controls.turn_ring(dioptres)
         self.drive.focus(values[LENS_POSITION], now)
         self._told[LENS_POSITION] = values[LENS_POSITION]
+        self._compared = None
         self._tell(turned)
         if values[AF_MODE] == AfMode.CONTINUOUS:
             values[AF_MODE], values[AF_PAUSE_STATE] = AfMode.MANUAL, AfPauseState.RUNNING
@@ -203,6 +211,10 @@ class Focus:
         """Tell what is read otherwise than the host takes it to be: all under the id of one new set."""
         self.read(now)
         values, told = self._controls.values, self._told
+        found = _read_outs(values)
+        if found == self._compared:
+            return
+        self._compared = found
         changed = [
             number
             for number, least in READ_OUTS.items()

@@ -31,7 +31,7 @@ from laserlink.protocol.errors import IllegalInState, RemoteProtocolError
 from laserlink.protocol.messages import bulk, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Record, Reply, Request
 from laserlink.protocol.messages.power import TemperatureEvent
-from laserlink.protocol.states import LaneKind, Seating, TemperatureLevel
+from laserlink.protocol.states import OPTICAL, LaneKind, Seating, TemperatureLevel
 from laserlink.protocol.states import ModuleState as S
 from laserlink.protocol.timers import ATTACH_WATCHDOG_NS, DERATE_NOTICE_NS, DETACH_DEBOUNCE_NS, soonest
 
@@ -97,8 +97,10 @@ INPUT_OF: dict[type[Record], Input] = {
 }
 
 
+# Looked up for every message: an attribute of an enumeration is a call.
+READY, STREAMING, TRAINING, RECOVERING, DETACHED = S.READY, S.STREAMING, S.TRAINING, S.RECOVERING, S.DETACHED
 # The host knows the controls, and the lens moves by itself.
-FOCUSING_STATES = (S.READY, S.STREAMING)
+FOCUSING_STATES = (READY, STREAMING)
 
 
 class _Expired(Enum):
@@ -145,7 +147,7 @@ class Module(Actions):
     def receive_data(self, lane: LaneKind, data: bytes | bytearray | memoryview, now: int) -> None:
         """Bytes arrived on a lane. A module that is off, or still boots, hears nothing."""
         self.now = now
-        if self.state is S.DETACHED or self.booting:
+        if self.state is DETACHED or self.booting:
             return
         for received in self.connection.receive(lane, data, now, self._get_state):
             if not self.booting:
@@ -154,7 +156,7 @@ class Module(Actions):
 
     def data_to_send(self, lane: LaneKind, now: int) -> bytes:
         """The next whole frame for a lane, or nothing. Ask again when it has been written."""
-        if lane is LaneKind.OPTICAL and not self.laser:
+        if lane is OPTICAL and not self.laser:
             return b""
         return self.connection.next_frame(lane)
 
@@ -203,8 +205,8 @@ class Module(Actions):
             self.timers.next(),
             self.connection.next_deadline(),
             self.event_sender.next_deadline(),
-            self.streams.next_deadline(now, lit=self.state is S.STREAMING and self.shining),
-            self.pattern.next_ns(now) if self.state is S.TRAINING else None,
+            self.streams.next_deadline(now, lit=self.state is STREAMING and self.shining),
+            self.pattern.next_ns(now) if self.state is TRAINING else None,
             self._focus_deadline(now) if self.state in FOCUSING_STATES else None,
         )
 
@@ -302,7 +304,7 @@ class Module(Actions):
 
     def _advance(self) -> None:
         """Let the lens and the streams go on, and tell when they are done."""
-        lit = self.state is S.STREAMING and self.shining
+        lit = self.state is STREAMING and self.shining
         self._advance_lens(lit)
         if self.streams.configured:
             self._events.extend(self.streams.advance(self.now, lit=lit))
@@ -311,7 +313,7 @@ class Module(Actions):
                 self.tell(end)
             if finished:
                 self.adjust_streams()
-        if self.state is S.STREAMING and not self.streams.active_channels:
+        if self.state is STREAMING and not self.streams.active_channels:
             self._step(Input.STREAMS_DONE)
         if self.overflowed:
             self.overflowed = False
@@ -332,7 +334,7 @@ class Module(Actions):
         ready_ns = self._sensor_ready_ns if self.focus.looks else None
         ready = ready_ns is not None and ready_ns <= self.now
         self._events.extend(self.focus.advance(self.now, sensor_ready=ready))
-        if self.streams.is_due(self.now, lit=lit):
+        if lit and self.streams.is_due(self.now, lit=lit):
             self.focus.tell_changes(self.now)
 
     # --- messages ---
@@ -342,7 +344,7 @@ class Module(Actions):
         if isinstance(message, link.Hello):
             self._hello(received, message)
             return
-        if self.state is S.RECOVERING:
+        if self.state is RECOVERING:
             self._step(Input.ALIVE)
         if isinstance(message, Request):
             self._serve(received, message)

@@ -42,8 +42,8 @@ from laserlink.protocol.limits import (
 from laserlink.protocol.messages import control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Request
 from laserlink.protocol.prbs import bit_errors
+from laserlink.protocol.states import SIDEBAND, LossCause, PowerCause, Seating, seating_of
 from laserlink.protocol.states import HostState as S
-from laserlink.protocol.states import LaneKind, LossCause, PowerCause, Seating, seating_of
 from laserlink.protocol.timers import (
     ATTACH_DEBOUNCE_NS,
     ATTACH_WATCHDOG_NS,
@@ -148,11 +148,11 @@ class Actions:
 
     @property
     def response_ns(self) -> int:
-        return self.connection.extended(RESPONSE_NS, LaneKind.SIDEBAND)
+        return self.connection.extended(RESPONSE_NS, SIDEBAND)
 
     @property
     def silence_ns(self) -> int:
-        return KEEP_ALIVES_MISSED_MAX * self.connection.extended(KEEP_ALIVE_NS, LaneKind.SIDEBAND)
+        return KEEP_ALIVES_MISSED_MAX * self.connection.extended(KEEP_ALIVE_NS, SIDEBAND)
 
     def give_up_request(self, request: Request) -> None:
         """Never answered, and carried out perhaps: a stream that may run unheard is stopped on resuming."""
@@ -310,7 +310,7 @@ class Actions:
     def _take_lanes(self, lanes: tuple[link.LaneOffer, ...]) -> None:
         """The module knows its lines: its rates and codings hold where ours say nothing."""
         told = {offer.kind: offer for offer in lanes}
-        self.connection.use_lanes(set(told) | {LaneKind.SIDEBAND})
+        self.connection.use_lanes(set(told) | {SIDEBAND})
         for kind, offer in told.items():
             ours = self.connection.lanes.get(kind)
             if ours is not None and not ours.rate_bps:

@@ -262,14 +262,19 @@ class Camera(Series):
         """Values of the module's controls, as the module says now. Raises LocalProtocolError for unknown
         names."""
         driver, _ = self._ready()
-        known = self._look(driver, lambda host: dict(host.controls.known))
-        if unknown := sorted(set(names) - set(known)):
-            raise LocalProtocolError(f"this module has no control {', '.join(unknown)}")
-        asked = ControlGet(0, tuple(ControlId(known[name].id) for name in names))
-        reply = self._request(asked, driver)
+        ids: dict[str, int] = {}
+
+        def ask(host: Host, now: int) -> Request:
+            known = host.controls.known
+            if unknown := sorted({name for name in names if name not in known}):
+                raise LocalProtocolError(f"this module has no control {', '.join(unknown)}")
+            ids.update([(name, known[name].id) for name in names])
+            return host.request(ControlGet(0, tuple([ControlId(ids[name]) for name in names])), now)
+
+        reply = self._ask(driver, ask)
         found = reply.values if isinstance(reply, ControlValues) else ()
         by_id = {item.id: decode_value(item.type, item.value) for item in found}
-        return {name: by_id[known[name].id] for name in names if known[name].id in by_id}
+        return {name: by_id[number] for name, number in ids.items() if number in by_id}
 
     # --- images ---
 

@@ -25,8 +25,8 @@ from laserlink.protocol.limits import CONTROLS_PER_REQUEST
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.control import Value
 from laserlink.protocol.messages.layout import Event, Record, Reply, Request
-from laserlink.protocol.states import HostState as S
 from laserlink.protocol.states import (
+    SIDEBAND,
     LaneKind,
     LaserOff,
     LossCause,
@@ -35,6 +35,7 @@ from laserlink.protocol.states import (
     Seating,
     TemperatureLevel,
 )
+from laserlink.protocol.states import HostState as S
 from laserlink.protocol.timers import DETACH_DEBOUNCE_NS, soonest
 
 
@@ -91,6 +92,10 @@ EXPIRED = {
     HostTimer.TRAINING: Input.MEASURED,
     HostTimer.DETACH: Input.REMOVED,
 }
+
+
+# Looked up for every message: an attribute of an enumeration is a call.
+STREAMING, ALIVE = S.STREAMING, Input.ALIVE
 
 
 class Host(Actions):
@@ -275,7 +280,7 @@ class Host(Actions):
         if self.streams.advance(self.now, self.heard_ns):
             self.send_ping()
         self.take_done_images()
-        if self.state is S.STREAMING and not self.streams.active:
+        if self.state is STREAMING and not self.streams.active:
             self._step(Input.STREAMS_DONE)
 
     # --- messages ---
@@ -286,9 +291,9 @@ class Host(Actions):
             if isinstance(message, link.Beacon):
                 self._beacon(message)
                 return
-            if received.lane is LaneKind.SIDEBAND:
+            if received.lane is SIDEBAND:
                 self.heard()
-                self._step(Input.ALIVE)
+                self._step(ALIVE)
             if isinstance(message, (Reply, link.Error)):
                 self._answer(message)
             elif isinstance(message, Event):
@@ -365,7 +370,8 @@ class Host(Actions):
             self.tell(Unanswered(request, error))
             raise
         finally:
-            self.requests.pump(self.now, self.response_ns)
+            if not self.requests.idle:
+                self.requests.pump(self.now, self.response_ns)
 
     def _follow(self, request: Request, reply: Record) -> None:
         """What an answer means for the host's own parts, and for its state."""

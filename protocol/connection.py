@@ -6,7 +6,7 @@ counted and never answered, frames of another session are counted and dropped, a
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import NamedTuple
@@ -44,7 +44,7 @@ from laserlink.protocol.limits import (
 )
 from laserlink.protocol.messages.layout import Record
 from laserlink.protocol.messages.link import Error, Features, LaneOffer
-from laserlink.protocol.states import BITS_PER_BYTE, LaneKind
+from laserlink.protocol.states import BITS_PER_BYTE, OPTICAL, SIDEBAND, LaneKind
 from laserlink.protocol.timers import GAP_NS, LINE_TIMES_ADDED, NS_PER_S, NS_PER_US, Deadlines, line_time_ns
 
 SEQUENCES = 1 << 32
@@ -90,7 +90,7 @@ class Counters:
 
 
 # Looked up for every frame: an attribute of an enumeration is a call.
-SIDEBAND, OPTICAL, IMAGE = LaneKind.SIDEBAND, LaneKind.OPTICAL, Carrier.IMAGE
+IMAGE = Carrier.IMAGE
 # As a number: inverting flags forgets the bits that have no name.
 _RESERVED_FLAGS = ~int(LEGAL_FLAGS)
 _FLAGS = {
@@ -239,7 +239,7 @@ class Connection:
         take_images: TakeImages | None = None,
         *,
         more: bool = False,
-    ) -> Iterator[Received]:
+    ) -> Iterable[Received]:
         """Every legal message that the bytes complete, in order; the rest is counted, or answered.
 
         `state` is asked for each frame, as handling one may change what the next may be. `take_images` is
@@ -249,10 +249,36 @@ class Connection:
         framer = self._framers.get(lane)
         if framer is None:
             raise LocalProtocolError(f"this link has no {lane.name.lower()} lane")
-        view = memoryview(data)
-        size = len(view)
+        size = len(data)
         self.counters.bytes_received += size
-        position = 0
+        if size <= FRAME_BYTES_MAX and framer.idle:
+            # The usual case: one whole frame, and nothing of an image, which has a way of its own.
+            frame = frame_at(data, 0)
+            if (
+                frame is not None
+                and OVERHEAD_BYTES + len(frame.payload) == size
+                and (frame.type != catalogue.IMAGE_DATA or take_images is None)
+            ):
+                self.untaken = 0
+                if self._gaps:
+                    self._gaps.cancel(lane)
+                received = self._judge(lane, frame, now, state)
+                return () if received is None else (received,)
+        return self._receive_pieces(lane, memoryview(data), now, state, take_images, more=more)
+
+    def _receive_pieces(
+        self,
+        lane: LaneKind,
+        view: memoryview,
+        now: int,
+        state: State,
+        take_images: TakeImages | None,
+        *,
+        more: bool,
+    ) -> Iterator[Received]:
+        """As `receive`, whatever the bytes are."""
+        framer = self._framers[lane]
+        size, position = len(view), 0
         while position < size or not framer.idle:
             if framer.idle:
                 if take_images is not None:

@@ -191,7 +191,7 @@ def _judge(data: bytearray, start: int) -> Frame | BadReason | None:
     return Frame(kind, channel, session, sequence, payload, flags, version)
 
 
-def frame_at(data: memoryview, start: int) -> Frame | None:
+def frame_at(data: bytes | bytearray | memoryview, start: int) -> Frame | None:
     """The whole good frame that begins at `start`, where a framer that is idle would find it; else None."""
     return read_frame(data, start, Frame)
 

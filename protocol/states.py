@@ -58,6 +58,10 @@ class LaneKind(IntEnum):
     OPTICAL = 1
 
 
+# Asked for every frame: an attribute of an enumeration is a call.
+SIDEBAND, OPTICAL = LaneKind.SIDEBAND, LaneKind.OPTICAL
+
+
 class LaneDirection(IntEnum):
     """Which way the bytes of a lane go."""
 

@@ -1,6 +1,5 @@
 """A pseudo-terminal as the module's port. The contact is that somebody has the other side open."""
 
-import contextlib
 import os
 import select
 import sys
@@ -90,9 +89,10 @@ class PtyPort:
 
     def read(self) -> bytes:
         """What has arrived; b"" for nothing, or nobody."""
-        with contextlib.suppress(OSError):
+        try:
             return os.read(self._master, READ_BYTES)
-        return b""
+        except OSError:
+            return b""
 
     def write(self, data: bytes | memoryview) -> int:
         """Send as much as goes now; what nobody reads is lost, as on a wire."""

@@ -21,7 +21,7 @@ from laserlink.firmware_model.serve.sensor import Exposed, SensorThread
 from laserlink.firmware_model.stream import ExposureWanted, ImageReady
 from laserlink.firmware_model.thermal import Heat
 from laserlink.protocol.limits import FRAME_BYTES_MAX
-from laserlink.protocol.states import BITS_PER_BYTE, LaneKind, ModuleState
+from laserlink.protocol.states import BITS_PER_BYTE, OPTICAL, SIDEBAND, LaneKind, ModuleState
 from laserlink.protocol.timers import NS_PER_S, soonest
 
 # Without a contact there is nothing to wait on but time.
@@ -141,6 +141,7 @@ class Shell:
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
+        self._wake_descriptor = self._wake_read.fileno()
 
     # --- from any thread ---
 
@@ -229,12 +230,14 @@ class Shell:
         """
         data = self.port.read() if self._contact and self._readable else b""
         self._readable = True
-        if data:
-            self.module.receive_data(LaneKind.SIDEBAND, data, time.monotonic_ns())
-            if not self._unwritten:
-                self._unwritten = memoryview(self.module.data_to_send(LaneKind.SIDEBAND, time.monotonic_ns()))
-                self._write_some(time.monotonic_ns())
-        return bool(data)
+        if not data:
+            return False
+        self.module.receive_data(SIDEBAND, data, time.monotonic_ns())
+        if not self._unwritten:
+            now = time.monotonic_ns()
+            self._unwritten = memoryview(self.module.data_to_send(SIDEBAND, now))
+            self._write_some(now)
+        return True
 
     def _warm(self) -> None:
         """What the module draws warms it, and without power it cools."""
@@ -308,19 +311,21 @@ class Shell:
 
     def _write_some(self, now: int) -> int:
         """Send what the line takes of the bytes at hand; how many went."""
-        allowed = min(len(self._unwritten), self._pace.allowed(now))
-        if not allowed:
+        data, allowed = self._unwritten, self._pace.allowed(now)
+        if len(data) > allowed:
+            data = data[:allowed]
+        if not data:
             return 0
-        count = self.port.write(self._unwritten[:allowed])
+        count = self.port.write(data)
         self._pace.spent(count)
         self._unwritten = self._unwritten[count:]
         return count
 
     def _next_bytes(self, now: int) -> memoryview:
-        frame = self.module.data_to_send(LaneKind.SIDEBAND, now)
+        frame = self.module.data_to_send(SIDEBAND, now)
         if frame:
             return memoryview(frame)
-        count = self.module.images_to_send(LaneKind.SIDEBAND, self._images, now)
+        count = self.module.images_to_send(SIDEBAND, self._images, now)
         return memoryview(bytes(self._images[:count])) if count else NOTHING
 
     # --- the ring ---
@@ -362,17 +367,17 @@ class Shell:
         """Frames straight into the ring; near its end, or nearly full, by way of a buffer of one frame."""
         now = time.monotonic_ns()
         if not self._staged and ring.moves_images:
-            run = self.module.chunks_to_send(LaneKind.OPTICAL, now)
+            run = self.module.chunks_to_send(OPTICAL, now)
             if run is not None:
                 self._ring_full = not self._send_run(ring, run)
                 return not self._ring_full
         self._ring_full = False
         space = ring.space()[:RING_BURST_BYTES]
         if len(space) >= FRAME_BYTES_MAX and not self._staged:
-            count = self.module.images_to_send(LaneKind.OPTICAL, space, now)
+            count = self.module.images_to_send(OPTICAL, space, now)
         else:
             if not self._staged:
-                self._staged = self._images[: self.module.images_to_send(LaneKind.OPTICAL, self._images, now)]
+                self._staged = self._images[: self.module.images_to_send(OPTICAL, self._images, now)]
             # A frame goes whole or not at all: a reader that waits for its end would think that it was cut.
             fits = ring.free_bytes >= len(self._staged)
             self._ring_full = not fits
@@ -404,20 +409,20 @@ class Shell:
     def _wait(self, module_due: int | None) -> None:
         """Sleep until a byte, room on the line or in the ring, an input, or the next deadline."""
         if not self._contact:
-            self._drain(select.select([self._wake_read.fileno()], [], [], CONTACT_POLL_SECONDS)[0])
+            self._drain(select.select([self._wake_descriptor], [], [], CONTACT_POLL_SECONDS)[0])
             return
         now = time.monotonic_ns()
         due = soonest(module_due, self._pace_due())
         seconds = IDLE_SECONDS if due is None else max(0.0, min((due - now) / NS_PER_S, IDLE_SECONDS))
         port = self.port.fileno()
-        readable = [self._wake_read.fileno(), port]
+        readable = [self._wake_descriptor, port]
         ring = self._ring
         if ring is not None and self._ring_full:
             if not ring.arm(FRAME_BYTES_MAX):
                 return
             readable.append(ring.fileno())
         blocked = bool(self._unwritten) and self._pace.allowed(now) > 0
-        ready = select.select(readable, [port] if blocked else [], [], seconds)[0]
+        ready = select.select(readable, [port] if blocked else (), (), seconds)[0]
         self._readable = port in ready
         self._drain(ready)
         if ring is not None:
@@ -429,5 +434,5 @@ class Shell:
         )
 
     def _drain(self, ready: list[int]) -> None:
-        if self._wake_read.fileno() in ready:
+        if self._wake_descriptor in ready:
             self._wake_read.recv(4096)

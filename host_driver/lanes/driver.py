@@ -25,7 +25,7 @@ from laserlink.host_driver.machine import Contact, Host, Light
 from laserlink.protocol.errors import ERROR_OF_CODE, LinkTimeout
 from laserlink.protocol.messages.layout import Record, Request
 from laserlink.protocol.messages.link import Error
-from laserlink.protocol.states import HostState, LaneKind
+from laserlink.protocol.states import OPTICAL, SIDEBAND, HostState
 from laserlink.protocol.timers import NS_PER_MS, NS_PER_S
 
 # How much of the ring is worked on before the sideband is looked at again: 0.1 ms of work.
@@ -33,6 +33,8 @@ RING_BYTES = 1 << 18
 IDLE_NS = 50 * NS_PER_MS
 # Ports without a descriptor are looked at this often.
 POLL_NS = 2 * NS_PER_MS
+
+NOTHING = memoryview(b"")
 
 T = TypeVar("T")
 OnEvents = Callable[[list[object], Host], None]
@@ -95,7 +97,7 @@ class Driver:
         self._on_events = on_events
         self._work: queue.SimpleQueue[_Work] = queue.SimpleQueue()
         self._waiting: dict[int, Future[Any] | _Answer] = {}
-        self._unwritten = memoryview(b"")
+        self._unwritten = NOTHING
         self._stopping = False
         self._gone = False
         self._ended = False
@@ -352,7 +354,8 @@ class Driver:
         return busy
 
     def _read_lanes(self) -> bool:
-        return self._read_port() | (self._read_ring() > 0)
+        busy = self._read_port()
+        return busy if self._lanes.ring is None else busy | (self._read_ring() > 0)
 
     def _on_lanes(self, work: Callable[[], bool | None]) -> bool:
         """Do something with the lanes, while there are any; whether anything came of it."""
@@ -367,7 +370,7 @@ class Driver:
     def _lose_port(self) -> None:
         """The port ended: on a wire like this, that is the contact opening. What had come is kept."""
         self._gone = True
-        self._unwritten = memoryview(b"")
+        self._unwritten = NOTHING
         with contextlib.suppress(RingError):
             self._drain_ring()
         # Closed at once: a pseudo-terminal's name is free again only then.
@@ -383,7 +386,7 @@ class Driver:
     def _read_port(self) -> bool:
         data = self._lanes.port.read()
         if data:
-            self._host.receive_data(LaneKind.SIDEBAND, data, time.monotonic_ns())
+            self._host.receive_data(SIDEBAND, data, time.monotonic_ns())
         return bool(data)
 
     def _read_ring(self) -> int:
@@ -400,7 +403,7 @@ class Driver:
         taken = len(data)
         if taken:
             more = len(shown) > taken
-            taken = self._host.receive_data(LaneKind.OPTICAL, data, time.monotonic_ns(), more=more)
+            taken = self._host.receive_data(OPTICAL, data, time.monotonic_ns(), more=more)
         data.release()
         shown.release()
         ring.release(taken)
@@ -408,29 +411,30 @@ class Driver:
 
     def _take_images(self, ring: RingLane) -> int:
         """What the kernel takes from the ring by itself; how many bytes."""
-        slots = self._host.open_slots(LaneKind.OPTICAL) if ring.moves_images else None
+        slots = self._host.open_slots(OPTICAL) if ring.moves_images else None
         taken = ring.receive_images(*slots) if slots is not None else 0
         if taken:
             self._host.images_received(taken, time.monotonic_ns())
         return taken
 
     def _write_port(self) -> None:
-        while True:
-            if not self._unwritten:
-                self._unwritten = memoryview(self._host.data_to_send(LaneKind.SIDEBAND, time.monotonic_ns()))
-            if not self._unwritten:
+        """Send what there is, as far as the port takes it."""
+        data: bytes | memoryview = self._unwritten or self._host.data_to_send(SIDEBAND, time.monotonic_ns())
+        while data:
+            written = self._lanes.port.write(data)
+            if written < len(data):
+                self._unwritten = memoryview(data)[written:]
                 return
-            written = self._lanes.port.write(self._unwritten)
-            self._unwritten = self._unwritten[written:]
-            if self._unwritten:
-                return
+            self._unwritten = NOTHING
+            data = self._host.data_to_send(SIDEBAND, time.monotonic_ns())
 
     def _tell(self) -> None:
         events: list[object] = []
         while (event := self._host.next_event()) is not None:
             events.append(event)
-        if events:
-            self._on_events(events, self._host)
+        if not events:
+            return
+        self._on_events(events, self._host)
         for event in events:
             if isinstance(event, Answered):
                 self._resolve(event)

@@ -24,6 +24,7 @@ class Watch:
         self._bell.setblocking(False)
         self._rope.setblocking(False)
         self._descriptors = [self._bell.fileno(), *(each for each in (port, ring) if each >= 0)]
+        self._bell_descriptor = self._bell.fileno()
         self._set: select.epoll | None = None
         if hasattr(select, "epoll"):
             self._set = select.epoll()
@@ -66,7 +67,7 @@ class Watch:
 
     def wait(self, seconds: float, *, writable: bool = False) -> None:
         """Until a byte comes, also from a port that is held, or it takes more, or a bell rings."""
-        if self._bell.fileno() in self._select(self._descriptors, seconds, writable):
+        if self._bell_descriptor in self._select(self._descriptors, seconds, writable):
             self.drain()
 
     def drain(self) -> None:
