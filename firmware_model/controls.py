@@ -185,9 +185,10 @@ class ControlStore:
         self.set_id = 0
 
     def _control(self, control_id: int) -> Control:
-        if control_id not in self.controls:
+        control = self.controls.get(control_id)
+        if control is None:
             raise UnknownControl(f"there is no control {control_id}", control_id)
-        return self.controls[control_id]
+        return control
 
     def get(self, wanted: tuple[ControlId, ...]) -> tuple[ControlValue, ...]:
         """The values in force. Raises UnknownControl."""
@@ -195,7 +196,7 @@ class ControlStore:
             raise LimitExceeded(
                 f"{len(wanted)} controls at once, {CONTROLS_PER_REQUEST} are allowed", len(wanted)
             )
-        return tuple(self.wire_value(item.id) for item in wanted)
+        return tuple([self.wire_value(item.id) for item in wanted])
 
     def wire_value(self, control_id: int) -> ControlValue:
         control = self._control(control_id)

@@ -53,6 +53,7 @@ READ_OUTS = {
     FOCUS_FOM: 0.0,
 }
 
+PAUSING = AfPauseState.PAUSING  # asked after every message: an attribute of an enumeration is a call
 _read_outs = operator.itemgetter(*READ_OUTS)
 
 Tell = Callable[[ControlValue], None]
@@ -181,7 +182,7 @@ class Focus:
             else:
                 yield self._wanted(number, now)
         values = self._controls.values
-        if values[AF_PAUSE_STATE] == AfPauseState.PAUSING and self._auto.resting:
+        if values[AF_PAUSE_STATE] == PAUSING and self._auto.resting:
             values[AF_PAUSE_STATE] = AfPauseState.PAUSED
         if not self.drive.is_moving(now) or self._auto.state != self._told[AF_STATE]:
             self.tell_changes(now)

@@ -26,7 +26,7 @@ from laserlink.firmware_model.table import TABLE, Input
 from laserlink.firmware_model.thermal import level_of, slowdown_of
 from laserlink.firmware_model.timing import ModuleTimer
 from laserlink.protocol.connection import Received
-from laserlink.protocol.delivery import Admission
+from laserlink.protocol.delivery import REPEAT, STALE
 from laserlink.protocol.errors import IllegalInState, RemoteProtocolError
 from laserlink.protocol.messages import bulk, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Record, Reply, Request
@@ -368,11 +368,11 @@ class Module(Actions):
     def _serve(self, received: Received, request: Request) -> None:
         """Carry a request out once, and answer it as often as it comes."""
         admission = self.request_server.admit(request.request_id)
-        if admission is Admission.REPEAT:
+        if admission is REPEAT:
             if self.request_server.answer:
                 self.connection.resend(self.request_server.answer)
             return
-        if admission is Admission.STALE:
+        if admission is STALE:
             self.connection.counters.frames_stale += 1
             return
         answer: Record

@@ -4,6 +4,7 @@ When each is legal stands in `protocol/catalogue.py`. A service that refuses rai
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from laserlink.firmware_model.actions import Actions
@@ -13,12 +14,13 @@ from laserlink.protocol.catalogue import EVENT_CHANNEL
 from laserlink.protocol.connection import Received
 from laserlink.protocol.errors import LimitExceeded, OutOfBounds, UnknownControl, WrongChannel
 from laserlink.protocol.frame import OVERHEAD_BYTES
-from laserlink.protocol.limits import ECHO_BYTES_MAX
+from laserlink.protocol.limits import CONTROLS_MAX, ECHO_BYTES_MAX
 from laserlink.protocol.messages import bulk, control, diagnostics, image, link
-from laserlink.protocol.messages.layout import Record, record
+from laserlink.protocol.messages.layout import Record
 from laserlink.protocol.timers import NS_PER_MS
 
 COUNTER_MODULUS = 1 << 32
+RECTANGLE = control.ValueType.RECTANGLE
 
 
 def ping(module: Actions, received: Received, message: link.Ping) -> None:
@@ -78,7 +80,7 @@ def echo(module: Actions, received: Received, request: diagnostics.Echo) -> diag
 
 def _is_spoken(module: Actions, known: Control | None) -> bool:
     """Whether a control's type is one that hello agreed on."""
-    is_rectangle = known is not None and known.type is control.ValueType.RECTANGLE
+    is_rectangle = known is not None and known.type is RECTANGLE
     return not is_rectangle or link.Features.RECTANGLES in module.connection.features
 
 
@@ -89,6 +91,11 @@ def _check_spoken(module: Actions, named: Iterable[control.ControlId | control.C
             raise UnknownControl(f"this session has no control {item.id}", item.id)
 
 
+@lru_cache(CONTROLS_MAX)
+def _info_bytes(info: control.ControlInfo) -> int:
+    return len(bytes(info))
+
+
 def control_list(module: Actions, received: Received, request: control.ControlList) -> control.ControlInfos:
     """As many controls as fit the frame. Raises OutOfBounds behind the last one."""
     controls = [item.info() for item in module.controls.controls.values() if _is_spoken(module, item)]
@@ -97,7 +104,7 @@ def control_list(module: Actions, received: Received, request: control.ControlLi
     room = module.connection.out_bytes_max - OVERHEAD_BYTES - len(bytes(control.ControlInfos()))
     page: list[control.ControlInfo] = []
     for info in controls[request.start :]:
-        room -= len(record(control.ControlInfo).build(info))
+        room -= _info_bytes(info)
         if room < 0:
             break
         page.append(info)

@@ -207,7 +207,9 @@ class Connection:
     def extended(self, timer_ns: int, lane: LaneKind, frame_bytes: int | None = None) -> int:
         """A timer plus four line times of the lane's largest frame plus the lane's declared latency."""
         offer = self.lanes[lane]
-        size = frame_bytes or max(self.out_bytes_max, self.in_bytes_max)
+        size = frame_bytes
+        if not size:
+            size = self.out_bytes_max if self.out_bytes_max > self.in_bytes_max else self.in_bytes_max
         known = self._extended.get((timer_ns, lane, size))
         if known is not None and known[0] is offer:
             return known[1]
@@ -453,7 +455,7 @@ class Connection:
 
     def _queue(self, row: Row, wire: bytes) -> bool:
         queues = self._queues[self.image_lane if row.carrier is IMAGE else SIDEBAND]
-        if sum(map(len, queues)) >= QUEUE_FRAMES_MAX:
+        if any(queues) and sum(map(len, queues)) >= QUEUE_FRAMES_MAX:
             self.counters.frames_unsent += 1
             return False
         queues[_PRIORITY[row.type]].append(wire)

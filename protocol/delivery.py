@@ -49,7 +49,7 @@ ANSWERS: dict[type[Request], type[Reply]] = {
 RequestT = TypeVar("RequestT", bound=Request)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Outstanding:
     request: Request
     wire: bytes
@@ -80,8 +80,11 @@ class RequestClient:
             raise LocalProtocolError(f"{REQUESTS_QUEUED} requests are waiting already")
         self._last_id = (self._last_id + 1) % REQUEST_IDS or 1
         request = request.numbered(self._last_id)
-        self._queue.append(request)
-        self.pump(now, timeout_ns)
+        if self._outstanding is None and not self._queue:
+            self._outstanding = _Outstanding(request, self._send(request), 1, now + timeout_ns)
+        else:
+            self._queue.append(request)
+            self.pump(now, timeout_ns)
         return request
 
     def pump(self, now: int, timeout_ns: int) -> None:
@@ -141,6 +144,10 @@ class Admission(Enum):
     STALE = "drop it"
 
 
+# Looked up for every request: an attribute of an enumeration is a call.
+NEW, REPEAT, STALE = Admission.NEW, Admission.REPEAT, Admission.STALE
+
+
 class RequestServer:
     """The module's half: each request is carried out once, however often it comes."""
 
@@ -151,12 +158,12 @@ class RequestServer:
     def admit(self, request_id: int) -> Admission:
         """Judge a request by its id; a new one becomes the last, without an answer yet."""
         if request_id == self._last_id:
-            return Admission.REPEAT
+            return REPEAT
         if self._last_id is not None and not sequence_is_newer(request_id, self._last_id, bits=16):
-            return Admission.STALE
+            return STALE
         self._last_id = request_id
         self.answer = b""
-        return Admission.NEW
+        return NEW
 
 
 class EventOverflow(Exception):

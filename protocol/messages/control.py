@@ -37,19 +37,21 @@ class ValueType(IntEnum):
     RECTANGLE = 4
 
 
+# Looked up for every value: an attribute of an enumeration is a call.
+_BOOL, _INTEGER, _FLOAT, _RECTANGLE = ValueType
 _FORMATS = {
-    ValueType.BOOL: struct.Struct("<q"),
-    ValueType.INTEGER: struct.Struct("<q"),
-    ValueType.FLOAT: struct.Struct("<d"),
-    ValueType.RECTANGLE: struct.Struct("<HHHH"),
+    _BOOL: struct.Struct("<q"),
+    _INTEGER: struct.Struct("<q"),
+    _FLOAT: struct.Struct("<d"),
+    _RECTANGLE: struct.Struct("<HHHH"),
 }
 
 
 def encode_value(kind: ValueType, value: Value) -> bytes:
     """Eight bytes. Raises ValueError for a value that does not fit the type."""
-    if isinstance(value, float) and kind is not ValueType.FLOAT:
+    if isinstance(value, float) and kind is not _FLOAT:
         raise ValueError(f"{value} is not a whole number")
-    if isinstance(value, tuple) is not (kind is ValueType.RECTANGLE):
+    if isinstance(value, tuple) is not (kind is _RECTANGLE):
         raise ValueError(f"{value} is no {kind.name.lower()}")
     try:
         return _FORMATS[kind].pack(*value) if isinstance(value, tuple) else _FORMATS[kind].pack(value)
@@ -59,13 +61,13 @@ def encode_value(kind: ValueType, value: Value) -> bytes:
 
 def decode_value(kind: ValueType, raw: bytes) -> Value:
     """The value; MalformedPayload for a bool that is neither 0 nor 1, or a float that is no number."""
-    if kind is ValueType.RECTANGLE:
+    if kind is _RECTANGLE:
         x, y, width, height = _FORMATS[kind].unpack(raw)
         return x, y, width, height
     value: int | float = _FORMATS[kind].unpack(raw)[0]
-    if kind is ValueType.FLOAT and value != value:
+    if kind is _FLOAT and value != value:
         raise MalformedPayload("a control value is not a number")
-    if kind is not ValueType.BOOL:
+    if kind is not _BOOL:
         return value
     if value not in (0, 1):
         raise MalformedPayload(f"a bool of {value}", int(value) % (1 << 64))
