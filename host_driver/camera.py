@@ -158,7 +158,7 @@ class Camera(Series):
                 raise LocalProtocolError("the camera is closed")
             if self._driver is None or self._driver.gone or self._inbox.failure is not None:
                 self._attach_again()
-            else:
+            elif not self._inbox.ready:
                 self._inbox.wait(
                     lambda inbox: inbox.ready,
                     self._timeout,
@@ -266,10 +266,12 @@ class Camera(Series):
 
         def ask(host: Host, now: int) -> Request:
             known = host.controls.known
-            if unknown := sorted({name for name in names if name not in known}):
-                raise LocalProtocolError(f"this module has no control {', '.join(unknown)}")
-            ids.update([(name, known[name].id) for name in names])
-            return host.request(ControlGet(0, tuple([ControlId(ids[name]) for name in names])), now)
+            try:
+                ids.update([(name, known[name].id) for name in names])
+            except KeyError:
+                unknown = ", ".join(sorted({name for name in names if name not in known}))
+                raise LocalProtocolError(f"this module has no control {unknown}") from None
+            return host.request(ControlGet(0, tuple(map(ControlId, ids.values()))), now)
 
         reply = self._ask(driver, ask)
         found = reply.values if isinstance(reply, ControlValues) else ()

@@ -379,7 +379,7 @@ class HostStreams:
         return stream.ended and not stream.open and stream.images_done >= stream.images_sent
 
     def next_deadline(self) -> int | None:
-        if self.paused:
+        if self.paused or not self._streams:
             return None
         due = [item.check_ns for stream in self._streams.values() for item in stream.open.values()]
         unseen = [stream.probe_ns for stream in self._streams.values() if stream.unseen]
