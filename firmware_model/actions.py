@@ -60,6 +60,7 @@ LIT_STATES = frozenset({S.TRAINING, S.IDENTIFYING, S.READY, S.STREAMING})
 FAULT_CODE_OF = {"too many recoveries": 1, "events overflow": 3}
 SELF_TEST_FAULT = 2
 LOG_LINES_MAX = 64
+LIGHT = ModuleTimer.LIGHT  # asked after every message: an attribute of an enumeration is a call
 
 
 class Actions:
@@ -159,8 +160,8 @@ class Actions:
         lit = self.laser
         if lit and not self._was_lit:
             self.timers.set(ModuleTimer.LIGHT, self.now + LIGHT_CONFIRM_NS)
-        elif not lit and self.timers:
-            self.timers.cancel(ModuleTimer.LIGHT)
+        elif not lit:
+            self.timers.cancel(LIGHT)
         self._was_lit = lit
 
     def heard_ping(self, sees_light: bool) -> None:

@@ -4,7 +4,6 @@ The rules are libcamera's: LensPosition is ignored unless AfMode is manual, AfTr
 AfPause in continuous. The focus ring wins over all of them: it ends a scan, and turns continuous into manual.
 """
 
-import operator
 from collections.abc import Callable, Iterator
 
 from laserlink.firmware_model.autofocus import Autofocus, FocusMeasured, FocusWanted, focus_mode
@@ -54,7 +53,6 @@ READ_OUTS = {
 }
 
 PAUSING = AfPauseState.PAUSING  # asked after every message: an attribute of an enumeration is a call
-_read_outs = operator.itemgetter(*READ_OUTS)
 
 Tell = Callable[[ControlValue], None]
 
@@ -73,14 +71,14 @@ class Focus:
         self._auto = Autofocus(profile, self.drive)
         self._mode = focus_mode(profile)
         self._told: dict[int, Value]
-        # What was read when it was last compared with what was told; None: it is to be compared again.
-        self._compared: tuple[Value, ...] | None = None
+        # The temperature at which all was told and nothing moved; None: something happened since then.
+        self._rested_celsius: Value | None = None
         self.forget_told()
 
     def forget_told(self) -> None:
         """A new host takes the defaults for what is in force."""
         self._told = {number: self._controls.controls[number].default for number in READ_OUTS}
-        self._compared = None
+        self._rested_celsius = None
 
     def reset(self, now: int) -> None:
         """The module restarts: the lens goes back to where it is at boot."""
@@ -98,7 +96,7 @@ class Focus:
     def set(self, given: tuple[ControlValue, ...], now: int) -> int:
         """Set controls, all or none and raise why; the id of the set."""
         values = self._controls.check(given)
-        self._compared = None
+        self._rested_celsius = None
         for number in READ_OUTS.keys() & values.keys():
             # The host takes what it gave for what is: what is not so, it will be told.
             self._told[number] = values[number]
@@ -162,7 +160,7 @@ class Focus:
         turned = self._controls.turn_ring(dioptres)
         self.drive.focus(values[LENS_POSITION], now)
         self._told[LENS_POSITION] = values[LENS_POSITION]
-        self._compared = None
+        self._rested_celsius = None
         self._tell(turned)
         if values[AF_MODE] == AfMode.CONTINUOUS:
             values[AF_MODE], values[AF_PAUSE_STATE] = AfMode.MANUAL, AfPauseState.RUNNING
@@ -184,8 +182,16 @@ class Focus:
         values = self._controls.values
         if values[AF_PAUSE_STATE] == PAUSING and self._auto.resting:
             values[AF_PAUSE_STATE] = AfPauseState.PAUSED
-        if not self.drive.is_moving(now) or self._auto.state != self._told[AF_STATE]:
+        moving = self.drive.is_moving(now)
+        if not moving or self._auto.state != self._told[AF_STATE]:
             self.tell_changes(now)
+        if not moving and self._auto.resting:
+            self._rested_celsius = values[SENSOR_TEMPERATURE]
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing happened since an `advance` that left nothing to do: it need not be called."""
+        return self._rested_celsius == self._controls.values[SENSOR_TEMPERATURE]
 
     @property
     def looks(self) -> bool:
@@ -202,6 +208,8 @@ class Focus:
 
     def read(self, now: int) -> None:
         """Put into the store what the lens and the autofocus are at now."""
+        if self._rested_celsius is not None:
+            return
         values = self._controls.values
         values[LENS_POSITION] = self.drive.position(now)
         values[LENS_APERTURE] = self.drive.f_number(now)
@@ -212,10 +220,6 @@ class Focus:
         """Tell what is read otherwise than the host takes it to be: all under the id of one new set."""
         self.read(now)
         values, told = self._controls.values, self._told
-        found = _read_outs(values)
-        if found == self._compared:
-            return
-        self._compared = found
         changed = [
             number
             for number, least in READ_OUTS.items()

@@ -207,7 +207,7 @@ class Module(Actions):
             self.event_sender.next_deadline(),
             self.streams.next_deadline(now, lit=self.state is STREAMING and self.shining),
             self.pattern.next_ns(now) if self.state is TRAINING else None,
-            self._focus_deadline(now) if self.state in FOCUSING_STATES else None,
+            self._focus_deadline(now) if self.state in FOCUSING_STATES and not self.focus.at_rest else None,
         )
 
     def _focus_deadline(self, now: int) -> int | None:
@@ -320,7 +320,8 @@ class Module(Actions):
             self.fault_text = "events overflow"
             self._step(Input.BROKEN)
         self.watch_light()
-        self._events.extend(self.take_installed())
+        if self._installed:
+            self._events.extend(self.take_installed())
 
     @property
     def _sensor_ready_ns(self) -> int | None:
@@ -329,7 +330,7 @@ class Module(Actions):
 
     def _advance_lens(self, lit: bool) -> None:
         """An image names the set that holds what is read of the lens as its exposure begins."""
-        if self.state not in FOCUSING_STATES:
+        if self.state not in FOCUSING_STATES or (self.focus.at_rest and not lit):
             return
         ready_ns = self._sensor_ready_ns if self.focus.looks else None
         ready = ready_ns is not None and ready_ns <= self.now

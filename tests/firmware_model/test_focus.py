@@ -434,3 +434,23 @@ def test_the_lens_rests_before_it_is_looked_through_by_a_sensor_that_is_ready() 
     assert focus.next_deadline(now, None) == rest
     assert focus.next_deadline(now, look + 7 * S) == (look + 7 * S if rest is None else rest)
     assert focus.next_deadline(now, 0) == min(item for item in (look, rest) if item is not None)
+
+
+def test_a_lens_at_rest_is_left_alone_until_something_happens() -> None:
+    """It is at rest when all is told and nothing moves; a set, the ring and the temperature each end that."""
+    rig = module_in(ModuleState.READY)
+    focus = rig.module.focus
+    rig.run_for(100 * MS)
+    assert focus.at_rest and ask_values(rig, "LensPosition") == [0.0]
+    set_controls(rig, LensPosition=1.0)
+    assert not focus.at_rest
+    rig.run_for(200 * MS)
+    assert focus.at_rest and ask_values(rig, "LensPosition") == [1.0]
+    turn(rig, 0.5)
+    assert not focus.at_rest
+    rig.run_for(200 * MS)
+    assert focus.at_rest and known(rig, "LensPosition") == 1.5
+    rig.module.controls.feel(41.5)
+    assert not focus.at_rest
+    rig.module.on_input(Temperature(41.5), rig.now)
+    assert focus.at_rest
