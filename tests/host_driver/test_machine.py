@@ -27,6 +27,7 @@ from laserlink.host_driver.power import PowerSource
 from laserlink.host_driver.table import TABLE, Input
 from laserlink.protocol import _accel, catalogue
 from laserlink.protocol.catalogue import Direction
+from laserlink.protocol.clock import PeerClock
 from laserlink.protocol.connection import Role
 from laserlink.protocol.errors import ErrorCode, LocalProtocolError, MalformedPayload
 from laserlink.protocol.frame import Frame
@@ -35,6 +36,7 @@ from laserlink.protocol.limits import EVENTS_PENDING
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.control import Value, ValueType, encode_value
 from laserlink.protocol.messages.layout import Event, Record, Request
+from laserlink.protocol.prbs import pattern
 from laserlink.protocol.states import HostState as S
 from laserlink.protocol.states import (
     LaserOff,
@@ -1207,3 +1209,33 @@ def test_too_often_is_five_recoveries_within_five_minutes(apart_s: int, last_s: 
         host._recoveries.extend([host.now] * 5)
     host.now += last_s * SECOND
     assert host.too_many_recoveries() is too_many
+
+
+def test_a_lane_that_places_chunks_itself_is_told_of_the_open_images() -> None:
+    """The lane of images alone; the session, the longest payload, and a slot for each image."""
+    rig = host_in(S.STREAMING)
+    rig.stepper.to_host[OPTICAL].filter = drop_if(lambda frame, number: number == 1)
+    rig.until(lambda: any(stream.open for stream in rig.host.streams._streams.values()))
+    images = [item for stream in rig.host.streams._streams.values() for item in stream.open.values()]
+    assert rig.host.open_slots(SIDEBAND) is None
+    told = rig.host.open_slots(OPTICAL)
+    assert told is not None and told[:2] == (rig.host.connection.session, 4072)
+    assert [slot is item.slot for slot, item in zip(told[2], images, strict=True)] == [True] * len(images)
+
+
+def test_each_word_of_the_module_reaches_whoever_it_is_for() -> None:
+    """A pong the clock, the pattern the training, an image its stream."""
+    rig = host_in(S.CONTRACTED)
+    rig.host.clock = PeerClock()
+    rig.feed_host(rig.frame_to_module(link.Pong(1, rig.now - 10, 500, 500)))
+    assert rig.host.clock.known and rig.host.clock.uncertainty_ns == 5
+    rig = host_in(S.TRAINING)
+    before = rig.host.training.frames
+    rig.feed_host(rig.frame_to_module(diagnostics.Prbs31(pattern(7, 64)), sequence=7), lane=OPTICAL)
+    assert (rig.host.training.frames, rig.host.training.bit_errors) == (before + 1, 0)
+    rig = host_in(S.STREAMING)
+    (stream,) = rig.host.streams._streams.values()
+    number = stream.next_image_id
+    rig.feed_host(rig.frame_to_module(image.ImageGone(number), 2))
+    done = [event for event in rig.host.events if isinstance(event, ImageDone)]
+    assert [item.image_id for item in done] == [number]

@@ -664,12 +664,14 @@ def test_a_refusal_names_the_message_and_its_request() -> None:
         assert error.offending_sequence == 5
 
 
-def test_an_offence_behind_damage_counts_from_when_it_came(module: End) -> None:
-    """Found by the search or at once: ten in a second are answered, and the next when that is over."""
+def test_an_offence_in_pieces_counts_from_when_it_was_whole(module: End) -> None:
+    """Whole or in two pieces: ten in a second are answered, and the next when that is over."""
     for later_ns, answered in ((0, ERRORS_PER_SECOND), (NS_PER_S - 1, 0), (NS_PER_S, ERRORS_PER_SECOND)):
         module.now = 5 + later_ns
-        for _ in range(ERRORS_PER_SECOND + 2):
-            module.take(b"noise" + wire(kind=0x3F))
+        for number in range(ERRORS_PER_SECOND + 2):
+            data = b"noise" + wire(kind=0x3F)
+            for piece in (data[: 7 + number], data[7 + number :]):
+                module.take(piece)
         assert len(module.errors()) == answered
     assert module.connection.counters.errors_unsent == 2 + (ERRORS_PER_SECOND + 2) + 2
 
