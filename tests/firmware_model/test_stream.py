@@ -696,3 +696,13 @@ def test_each_request_for_an_image_keeps_it_for_its_retention_again() -> None:
     retention_ns = bench.module.connection.extended(RETENTION_NS, OPTICAL)
     bench.give(image.Resend(1, image.Wanted.START, ()))
     assert job.expires_ns == bench.now + retention_ns
+
+
+@pytest.mark.parametrize(("slowdown", "interval_us"), [(1 << 17, 16_667 << 17), (1 << 20, (1 << 32) - 1)])
+def test_a_pace_that_no_field_holds_is_told_as_far_as_it_goes(slowdown: int, interval_us: int) -> None:
+    """More than an hour from one image to the next."""
+    module = module_in(ModuleState.STREAMING).module
+    module.streams.slowdown = slowdown
+    (changed,) = module.streams.adjust()
+    assert (changed.channel, changed.change) == (CHANNEL, image.StreamChange.DERATED)
+    assert changed.interval_us == interval_us and image.StreamChanged.decode(bytes(changed)) == changed

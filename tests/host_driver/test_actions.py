@@ -600,3 +600,45 @@ def test_a_request_that_does_not_fit_says_why() -> None:
     host = host_in(HostState.READY).host
     with pytest.raises(LocalProtocolError, match=r"5000|5002|5004"):
         host.request(diagnostics.Echo(data=bytes(5000)), host.now)
+
+
+def test_light_that_came_is_not_counted_as_a_training_that_failed() -> None:
+    """Neither the first time nor any other: three more may fail before it is told."""
+    for happening in (Input.TRAINED, Input.TRAINED_AGAIN, Input.TRAINED_MID_STREAM):
+        host = host_in(HostState.TRAINING).host
+        host.training.attempts = 2
+        host.streams.paused = True
+        host.timers.set(HostTimer.ATTACH, host.now + SECOND)
+        host._step(happening, diagnostics.TrainStatus())
+        assert host.training.attempts == 0 and host.timers.at(HostTimer.TRAINING) is None
+        assert not host.streams.paused
+        assert (host.timers.at(HostTimer.ATTACH) is None) is (happening is not Input.TRAINED)
+
+
+def test_pings_are_counted_from_one_in_each_session() -> None:
+    """So that a pong of an earlier one answers none of this."""
+    host = host_in(HostState.GREETED).host
+    drain(host, host.now)
+    for number in (1, 2):
+        host.send_ping()
+        (frame,) = drain(host, host.now)
+        assert link.Ping.decode(frame.payload) == link.Ping(link.PingFlags.NONE, number, host.now)
+    host.light = True
+    host.send_ping()
+    (frame,) = drain(host, host.now)
+    assert link.Ping.decode(frame.payload) == link.Ping(link.PingFlags.LIGHT, 3, host.now)
+
+
+@pytest.mark.parametrize(
+    ("confirmed_by", "answered", "heard"),
+    [(5, 5, True), (5, 4, False), (5, 6, True), ((1 << 32) - 1, 1, True), (1, (1 << 32) - 1, False)],
+)
+def test_a_pong_of_an_earlier_ping_does_not_say_that_the_light_was_heard(
+    confirmed_by: int, answered: int, heard: bool
+) -> None:
+    """Numbers begin again behind 2^32: what is later is what is ahead by less than half of it."""
+    host = host_in(HostState.READY).host
+    host.light, host._light_ping, host._ping_number = True, confirmed_by, confirmed_by
+    host.take_pong(link.Pong(answered, 0, 0, 0))
+    host.send_ping()
+    assert host.timers.at(HostTimer.PING) == host.now + (100 * MS if heard else LIGHT_REPEAT_NS)
