@@ -11,6 +11,7 @@ from construct import ConstructError, Int32sl
 
 from laserlink.protocol import catalogue
 from laserlink.protocol.errors import MalformedPayload
+from laserlink.protocol.messages import layout
 from laserlink.protocol.messages.layout import (
     Kind,
     Record,
@@ -436,3 +437,11 @@ def test_what_a_shape_cannot_build_is_named() -> None:
         fields_of(Point)[1].shape.build(256)
     with pytest.raises(ValueError, match=r"^'x': \S"):
         fields_of(Point)[0].shape.build("x")
+
+
+def test_nothing_that_has_the_short_cut_asks_construct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages are read and written for every frame; construct is there for what is wrong with them."""
+    messages = [row.message() for row in catalogue.ROWS if _flat(row.message) is not None]
+    monkeypatch.delattr(layout, "record")
+    for message in messages:
+        assert type(message).decode(bytes(message)) == message
