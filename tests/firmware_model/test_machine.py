@@ -776,3 +776,21 @@ def test_a_host_that_is_offended_is_counted_by_the_code() -> None:
     for count in (1, 2):
         assert rig.feed_module(rig.frame_to_module(link.Error(code=ErrorCode.WRONG_LANE))) == []
         assert rig.module.connection.counters.offences["PEER_WRONG_LANE"] == count
+
+
+@pytest.mark.parametrize(
+    ("state", "identified", "watched"),
+    [
+        (S.IDENTIFYING, False, True),
+        (S.READY, True, False),
+        (S.CONTRACTED, True, False),
+        (S.CONTRACTED, False, True),
+    ],
+)
+def test_the_watchdog_ends_with_the_attach(state: S, identified: bool, watched: bool) -> None:
+    """Five seconds are for those who never got ready; whoever did may be without light for longer."""
+    module = module_in(state).module
+    module.identified = identified
+    module.timers.set(ModuleTimer.ATTACH, module.now + SECOND)
+    module._after_step()
+    assert (module.timers.at(ModuleTimer.ATTACH) is not None) is watched
