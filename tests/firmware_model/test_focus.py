@@ -414,9 +414,10 @@ def test_a_deferred_pause_lets_a_scan_end_and_none_begin() -> None:
 def test_a_trigger_in_the_middle_of_a_scan_does_not_begin_another() -> None:
     """And a cancel when nothing is scanned leaves what was found."""
     rig = scanning_rig()
-    started = rig.module.focus._auto
-    set_controls(rig, AfTrigger=AfTrigger.START)
-    assert rig.module.focus._auto is started
+    focus = rig.module.focus
+    before = focus.next_deadline(rig.now, rig.now), focus.drive.target
+    focus.set((integer("AfTrigger", AfTrigger.START, rig),), rig.now)
+    assert (focus.next_deadline(rig.now, rig.now), focus.drive.target) == before
     rig.until(lambda: known(rig, "AfState") == FOCUSED, 2 * S)
     set_controls(rig, AfTrigger=AfTrigger.CANCEL)
     rig.run_for(50 * MS)

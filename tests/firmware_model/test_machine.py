@@ -768,6 +768,8 @@ def test_a_request_that_comes_late_is_dropped_and_counted() -> None:
     answers = [rig.feed_module(wrong), rig.feed_module(wrong)]
     assert [[error.request_id for error in _errors(frames)] for frames in answers] == [[0x4001]] * 2
     assert counters.offences.total() == offences + 1 and counters.offences["UNKNOWN_STREAM"] == 1
+    rig.feed_module(rig.frame_to_module(image.StreamStart(0x4002, 9)))
+    assert counters.offences["UNKNOWN_STREAM"] == 2
 
 
 def test_a_host_that_is_offended_is_counted_by_the_code() -> None:
