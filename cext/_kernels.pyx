@@ -59,7 +59,8 @@ cdef extern from "ring_images.h":
         uint64_t wake_bytes
         int bell
     uint64_t ll_ring_receive(ll_ring *ring, uint32_t session, uint32_t length_max, ll_slot **slots,
-                             size_t slot_count) nogil
+                             size_t slot_count, uint64_t enough) nogil
+    int ll_ring_stay_awake(const ll_ring *ring, uint64_t seen, uint64_t until_ns, int other) nogil
     uint64_t ll_ring_frame_images(ll_ring *ring, const uint8_t *packed, size_t packed_size,
                                   uint64_t index, uint64_t end, const ll_image_source *source) nogil
 
@@ -416,10 +417,10 @@ cdef class RingSide:
     def __dealloc__(self):
         PyBuffer_Release(&self.view)
 
-    def receive_images(self, done, session, max_payload, slots):
+    def receive_images(self, done, session, max_payload, slots, uint64_t enough_bytes):
         """As `receive_images`, from the ring, also across its wrap; space is given back on the way.
 
-        Waits some 20 us for what is still to come, and returns after 4 MB at the latest.
+        Waits some 20 us for what is still to come, and looks for no more after `enough_bytes`.
         """
         cdef ll_slot *table[SLOTS_MAX]
         cdef uint32_t our_session = _word(session, "session", 0xFFFFFFFF)
@@ -429,8 +430,18 @@ cdef class RingSide:
         cdef uint64_t taken
         self.ring.done = done
         with nogil:
-            taken = ll_ring_receive(&self.ring, our_session, length_max, table, count)
+            taken = ll_ring_receive(&self.ring, our_session, length_max, table, count, enough_bytes)
         return taken
+
+    def stay_awake(self, uint64_t seen, uint64_t until_ns, int other):
+        """Looks at the other side's index until it is not `seen`, without sleeping; whether it has moved.
+
+        Ends at `until_ns` of the monotonic clock, or when `other`, a descriptor or -1, is readable.
+        """
+        cdef int moved
+        with nogil:
+            moved = ll_ring_stay_awake(&self.ring, seen, until_ns, other)
+        return moved != 0
 
     def frame_images(self, done, packed, first_chunk, chunk_count,
                      session, channel, first_sequence, image_id, chunk_bytes):

@@ -20,6 +20,16 @@ Sleeping is Dekker's pattern: a side that wants to sleep stores "I wait", then a
 other's index again; the other stores its index, then a full fence, then loads "does it wait". Whatever the
 interleaving, at least one of the two sees the other's store: no wake-up is lost, a needless one is harmless.
 
+Staying awake (`stay_awake`) writes nothing. It is for a side that has armed already, and only loads the
+other's index, with acquire, until that is not our own any more. "I wait" stays stored meanwhile, so that the
+bell rings for what comes, heard or not: whoever gives up looking may sleep at once, under the promise above.
+To take "I wait" back for that time would save the other side one write; but another thread of ours may have
+armed for its own sleep, and its bell would be lost.
+
+The producer publishes the first frame of a call by itself, then twice as many bytes each time, up to 64 kB:
+each time by a store with release as above. So the consumer never sees a part of a frame, and works on the
+first one while the next are written.
+
 Without the C kernels a word is one item of a memoryview of 64-bit items, which CPython moves by one aligned
 8-byte copy. On x86-64 that is enough: loads and stores are atomic, keep their order (TSO), and only a store
 followed by a load needs a fence: taking a lock is one, as it compiles to a locked instruction. On other
@@ -50,6 +60,7 @@ DATA_OFFSET = 4096
 DATA_BYTES_MIN = 8192  # two of the largest frames
 DATA_BYTES_MAX = ring_files.RING_FILE_BYTES_MAX - DATA_OFFSET
 DATA_BYTES_DEFAULT = 1 << 20  # stays in a second-level cache
+CALL_BYTES = 1 << 22  # what one call moves: about a millisecond
 
 _AT_MAGIC, _AT_VERSION, _AT_DATA_BYTES, _AT_PRODUCER_PID, _AT_CONSUMER_PID = 0, 8, 16, 24, 32
 _AT_HEAD, _AT_PRODUCER_WAITS, _AT_TAIL, _AT_CONSUMER_WAITS = 64, 128, 192, 256
@@ -409,13 +420,24 @@ class RingConsumer(Ring):
         """Gives the first `size` bytes of the last `data()` back. ValueError for more."""
         self._advance(size, _AT_TAIL)
 
-    def receive_images(self, session: int, max_payload: int, slots: Sequence[Any]) -> int:
+    def stay_awake(self, until_ns: int, other: int = -1) -> bool:
+        """Look for bytes without sleeping, until `until_ns` of the monotonic clock; whether there are any.
+
+        For a side that armed; False: sleep. The GIL is let go of; another thread may use the ring meanwhile.
+        Ends early when `other`, a descriptor, is readable. Without the kernels, False at once.
+        """
+        return self._images is not None and self._images.stay_awake(self._done, until_ns, other)
+
+    def receive_images(
+        self, session: int, max_payload: int, slots: Sequence[Any], enough_bytes: int = CALL_BYTES
+    ) -> int:
         """Let the kernel's `receive_images` take what it understands, across the wrap too; how many bytes.
 
         Space is given back on the way. What is still to come is waited for a moment, no longer than it would
-        take to sleep; after 4 MB it is enough. 0: look at `data()`. Only when `moves_images`.
+        take to sleep; after `enough_bytes` no more is looked for. 0: look at `data()`. Only when
+        `moves_images`.
         """
-        taken: int = self._images.receive_images(self._done, session, max_payload, slots)
+        taken: int = self._images.receive_images(self._done, session, max_payload, slots, enough_bytes)
         self._went_on(taken)
         return taken
 

@@ -5,12 +5,15 @@
 #include "images.h"
 #include "words.h"
 #ifdef __linux__
+#include <poll.h>
+#include <time.h>
 #include <unistd.h>
 #endif
 
 enum {
     LL_FRAME_BYTES_MAX = 4096,
-    LL_RING_STEP_BYTES = 1 << 16,  /* after so many bytes the other side is told */
+    LL_RING_STEP_BYTES = 1 << 16,  /* after so many bytes the other side is told, */
+    LL_RING_FIRST_BYTES = 1 << 12, /* at first after so many, then twice as many each time: it works meanwhile */
     LL_RING_CALL_BYTES = 1 << 22,  /* about a millisecond: then the caller looks at its other lane */
     LL_RING_PATIENCE = 1000,       /* looks at the other side's index, 20 to 40 us, before sleeping is cheaper */
 };
@@ -44,11 +47,11 @@ static void ll_ring_wake(ll_ring *ring, uint64_t ready_for_peer)
 }
 
 /* The contiguous bytes at our index, of `ready`, and no more than a step. */
-static size_t ll_ring_span(const ll_ring *ring, uint64_t ready)
+static size_t ll_ring_span(const ll_ring *ring, uint64_t ready, size_t step)
 {
     uint64_t to_end = ring->data_bytes - ring->done % ring->data_bytes;
     uint64_t span = ready < to_end ? ready : to_end;
-    return span < LL_RING_STEP_BYTES ? (size_t)span : LL_RING_STEP_BYTES;
+    return span < step ? (size_t)span : step;
 }
 
 /* Copies `size` bytes from our index on, around the wrap; `out` to the ring, else from it. */
@@ -65,6 +68,23 @@ static void ll_ring_copy(const ll_ring *ring, uint8_t *buffer, size_t size, int 
     }
 }
 
+/* Stays awake until the other side's index is not `seen`, or until a time (ns of CLOCK_MONOTONIC), or until
+ * `other`, a descriptor or -1, is readable. Whether the index has moved. Writes nothing: see ring.py. */
+static int ll_ring_stay_awake(const ll_ring *ring, uint64_t seen, uint64_t until_ns, int other)
+{
+#ifdef __linux__
+    struct pollfd polled = {.fd = other, .events = POLLIN};
+    struct timespec now;
+    do {
+        for (int look = 0; look < LL_RING_PATIENCE; look++, ll_pause())
+            if (ll_load_acquire(ring->theirs) != seen)
+                return 1;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec < until_ns && poll(&polled, 1, 0) == 0);
+#endif
+    return ll_load_acquire(ring->theirs) != seen;
+}
+
 /* Waits a little for bytes to read; 0 when none came, or the index is impossible, which ring.py tells. */
 static uint64_t ll_ring_await_data(const ll_ring *ring)
 {
@@ -76,16 +96,16 @@ static uint64_t ll_ring_await_data(const ll_ring *ring)
     return 0;
 }
 
-/* Takes image frames from the ring as ll_receive_images does, also those across its wrap. Returns the bytes
- * taken; `done` has gone on by them. */
+/* Takes image frames from the ring as ll_receive_images does, also those across its wrap; after `enough` bytes
+ * no more are looked for. Returns the bytes taken; `done` has gone on by them. */
 static uint64_t ll_ring_receive(ll_ring *ring, uint32_t session, uint32_t length_max, ll_slot *const *slots,
-                                size_t slot_count)
+                                size_t slot_count, uint64_t enough)
 {
     uint8_t joined[LL_FRAME_BYTES_MAX];
     uint64_t first = ring->done, ready;
-    while (ring->done - first < LL_RING_CALL_BYTES && (ready = ll_ring_await_data(ring)) > 0) {
+    while (ring->done - first < enough && (ready = ll_ring_await_data(ring)) > 0) {
         const uint8_t *data = ring->data + ring->done % ring->data_bytes;
-        size_t span = ll_ring_span(ring, ready);
+        size_t span = ll_ring_span(ring, ready, LL_RING_STEP_BYTES);
         if (span < LL_FRAME_BYTES_MAX && span < ready) {
             span = ready < LL_FRAME_BYTES_MAX ? (size_t)ready : LL_FRAME_BYTES_MAX;
             ll_ring_copy(ring, joined, span, 0);
@@ -129,12 +149,13 @@ static uint64_t ll_ring_frame_images(ll_ring *ring, const uint8_t *packed, size_
                                      uint64_t end, const ll_image_source *source)
 {
     uint64_t first = index, began = ring->done;
-    while (index < end && ring->done - began < LL_RING_CALL_BYTES) {
+    size_t step = LL_RING_FIRST_BYTES;
+    for (; index < end && ring->done - began < LL_RING_CALL_BYTES; step *= step < LL_RING_STEP_BYTES ? 2 : 1) {
         size_t frame_size = ll_frame_bytes(source, packed_size, index);
         uint64_t space = ll_ring_await_space(ring, frame_size);
         if (space == 0)
             break;
-        size_t span = ll_ring_span(ring, space);
+        size_t span = ll_ring_span(ring, space, step);
         uint64_t count = 1;
         if (span < frame_size)
             ll_ring_frame_across(ring, packed, packed_size, index, frame_size, source);

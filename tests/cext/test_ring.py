@@ -154,6 +154,15 @@ def test_wake_up(pair: tuple[RingProducer, RingConsumer]) -> None:
     producer.clear()
 
 
+def test_only_kernels_stay_awake(pair: tuple[RingProducer, RingConsumer]) -> None:
+    """Without them, looking ends at once and finds nothing, so that the caller sleeps, and is woken."""
+    producer, consumer = pair
+    assert consumer.arm()
+    write(producer, b"x")
+    assert consumer.stay_awake(0) == consumer.moves_images
+    assert readable(consumer)
+
+
 def test_a_doorbell_that_nobody_hears(pair: tuple[RingProducer, RingConsumer]) -> None:
     """A full doorbell blocks nobody, and is drained at once."""
     producer, consumer = pair

@@ -2,7 +2,12 @@
 
 import os
 import random
+import select
+import signal
+import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +154,111 @@ def test_a_sleeper_is_woken(runtime: Path) -> None:
         assert count < layout.chunks and producer.arm(4096)
         assert consumer.receive_images(SESSION, 4072, [slot_of(kernels.Slot, 2)]) > 0
         assert os.read(producer.fileno(), 8) == b"!"
+
+
+# The image's memory ends in the middle of its fifth chunk, and the producer with it.
+DIE_IN_THE_FIFTH = """
+import mmap, os, sys, tempfile
+from laserlink.cext.ring import Ring
+with Ring.create("r") as ring, tempfile.TemporaryFile() as file:
+    file.truncate(1 << 16)
+    packed = mmap.mmap(file.fileno(), 1 << 16)
+    file.truncate(1 << 14)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    ring.frame_images(packed, 0, 16, 9, 2, 0, 1, 4032)
+"""
+
+
+def test_first_frames_are_published_at_once(runtime: Path) -> None:
+    """A producer that dies in the fifth frame of one call has published one, and then two."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", DIE_IN_THE_FIFTH], stdin=pipe, stdout=pipe, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    with Ring.open("r") as consumer:
+        consumer.unlink()
+        process.communicate("go\n")
+        assert process.returncode == -signal.SIGBUS
+        with consumer.data() as shown:
+            assert len(shown) == 3 * LAYOUTS[2].wire_bytes(0, 1)
+
+
+def test_enough_is_enough(runtime: Path) -> None:
+    """After so many bytes no more are looked for; without a number, all that is there is taken."""
+    layout, packed, slot = LAYOUTS[2], packed_of(2), slot_of(kernels.Slot, 2)
+    with Ring.create("r") as producer, Ring.open("r") as consumer:
+        producer.frame_images(packed, 0, layout.chunks, SESSION, 2, 0, 1, layout.chunk_bytes)
+        first = consumer.receive_images(SESSION, 4072, [slot], 1)
+        assert 0 < first < layout.wire_bytes(0, layout.chunks)
+        assert consumer.receive_images(SESSION, 4072, [slot], 0) == 0
+        consumer.receive_images(SESSION, 4072, [slot])
+        assert slot.frames == layout.chunks
+
+
+def put(producer: RingProducer, data: bytes) -> int:
+    """As many of these bytes as fit; how many."""
+    with producer.space() as space:
+        size = min(len(space), len(data))
+        space[:size] = data[:size]
+    producer.commit(size)
+    return size
+
+
+def test_staying_awake(pair: tuple[RingProducer, RingConsumer]) -> None:
+    """It ends with bytes, at a time, or when another descriptor is readable; the bell rings all the same."""
+    producer, consumer = pair
+    far = time.monotonic_ns() + 10**11
+    assert not consumer.stay_awake(0)
+    assert consumer.arm()
+    read, other = os.pipe()
+    os.write(other, b"x")
+    assert not consumer.stay_awake(far, read)
+    os.read(read, 1)
+    timer = threading.Timer(0.05, lambda: put(producer, b"x"))
+    timer.start()
+    assert consumer.stay_awake(far, read)
+    timer.join()
+    assert os.read(consumer.fileno(), 8) == b"!"
+    assert consumer.stay_awake(0)
+    for end in (read, other):
+        os.close(end)
+
+
+def test_no_wake_up_is_lost_by_looking(runtime: Path) -> None:
+    """A consumer that looks a while before each sleep moves 4 MB through 8 kB and never sleeps too long."""
+    size = 4_000_000
+    late: list[Ring] = []
+    with Ring.create("r", 8192) as producer, Ring.open("r") as consumer:
+
+        def sleep(side: Ring) -> None:
+            if not side.arm():
+                return
+            if side is consumer and consumer.stay_awake(time.monotonic_ns() + 20_000):
+                return
+            if not select.select([side], [], [], 5)[0]:
+                late.append(side)
+            side.clear()
+
+        def produce() -> None:
+            left = size
+            while left > 0 and not late:
+                written = put(producer, bytes(min(left, 5000)))
+                left -= written
+                if written == 0:
+                    sleep(producer)
+
+        thread = threading.Thread(target=produce)
+        thread.start()
+        got = 0
+        while got < size and not late:
+            shown = len(consumer.data())
+            consumer.release(shown)
+            got += shown
+            if shown == 0:
+                sleep(consumer)
+        thread.join()
+    assert not late
+    assert got == size
 
 
 def test_impossible_indices(runtime: Path) -> None:
