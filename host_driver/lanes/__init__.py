@@ -3,6 +3,7 @@
     port.py      what a port is, and one over any descriptor
     serial.py    serial devices, pseudo-terminals and pyserial's URLs
     ring.py      the shared-memory ring of a virtual module
+    lookout.py   when to be awake for it
     sim.py       a virtual module as a child process
     recording.py what goes over lanes, kept in a file that Wireshark opens (pcapng.py)
     replay.py    such a file as a module (replay_file.py)

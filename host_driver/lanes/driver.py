@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from laserlink.cext.ring import RingError
 from laserlink.host_driver.actions import Answered, Unanswered
+from laserlink.host_driver.lanes.lookout import Lookout
 from laserlink.host_driver.lanes.port import PortClosed
 from laserlink.host_driver.lanes.ring import RingLane
 from laserlink.host_driver.lanes.url import Lanes
@@ -110,6 +111,7 @@ class Driver:
         self._due: int | None = None
         self._due_known = False
         self._asleep_until = 0
+        self._lookout = Lookout()
         self._watch = Watch(lanes.port.fileno(), lanes.ring.fileno() if lanes.ring is not None else -1)
         self._thread = threading.Thread(target=self._run, name="laserlink-host", daemon=True)
         self._thread.start()
@@ -274,9 +276,8 @@ class Driver:
             with self._machine:
                 self._host.on_input(Contact(True), time.monotonic_ns())
             while not self._stopping:
-                rest_ns = self._step()
-                if rest_ns > 0:
-                    self._watch.sleep(rest_ns / NS_PER_S, writable=bool(self._unwritten))
+                if self._step() > 0:
+                    self._sleep()
             with self._machine:
                 # Closed first: the module has the debounce's time to see it, before we may be back.
                 self._close_port()
@@ -303,6 +304,19 @@ class Driver:
             except Exception as error:
                 self._error = error
                 raise
+
+    def _sleep(self) -> None:
+        """Sleep as long as the last step allows; while the next image is due, look for it instead.
+
+        Nobody waits for this: the machine is free, and whatever ends a sleep ends the looking.
+        """
+        ring, now = self._ring, time.monotonic_ns()
+        until = self._lookout.awake_until(now) if ring is not None else None
+        if ring is not None and until is not None:
+            if ring.stay_awake(min(until, self._asleep_until), self._watch.fileno()):
+                return
+            now = time.monotonic_ns()
+        self._watch.sleep(max(0, self._asleep_until - now) / NS_PER_S, writable=bool(self._unwritten))
 
     def _mend(self) -> None:
         """What failed on another thread fails here; a machine that it left in pieces begins anew."""
@@ -355,7 +369,13 @@ class Driver:
 
     def _read_lanes(self) -> bool:
         busy = self._read_port()
-        return busy if self._lanes.ring is None else busy | (self._read_ring() > 0)
+        if self._lanes.ring is None:
+            return busy
+        now = time.monotonic_ns()
+        if self._read_ring() == 0:
+            return busy
+        self._lookout.came(now)
+        return True
 
     def _on_lanes(self, work: Callable[[], bool | None]) -> bool:
         """Do something with the lanes, while there are any; whether anything came of it."""
@@ -465,7 +485,7 @@ class Driver:
         if not self._due_known:
             self._due, self._due_known = self._host.next_deadline(now), True
         polled = not self._gone and self._lanes.port.fileno() < 0
-        end = now + (POLL_NS if polled else IDLE_NS)
+        end = self._lookout.rest(now, now + (POLL_NS if polled else IDLE_NS))
         return end if self._due is None else max(now, min(end, self._due))
 
     def _clear_ring(self) -> None:

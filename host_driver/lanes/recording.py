@@ -204,6 +204,9 @@ class RecordedRing:
     def arm(self, wanted: int = 1) -> bool:
         return self._ring.arm(wanted)
 
+    def stay_awake(self, until_ns: int, other: int = -1) -> bool:
+        return self._ring.stay_awake(until_ns, other)
+
     def clear(self) -> None:
         self._ring.clear()
 

@@ -378,6 +378,10 @@ class ReplayedRing:
     def arm(self, wanted: int = 1) -> bool:
         return len(self.data()) < wanted
 
+    def stay_awake(self, until_ns: int, other: int = -1) -> bool:
+        """Nobody writes here while we look."""
+        return False
+
     def clear(self) -> None:
         """Nothing was rung."""
 

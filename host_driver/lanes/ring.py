@@ -47,6 +47,9 @@ class RingLane(Protocol):
     def arm(self, wanted: int = 1) -> bool:
         """Ask to be woken; False when `wanted` bytes are there already."""
 
+    def stay_awake(self, until_ns: int, other: int = -1) -> bool:
+        """Look for bytes until then, or until `other` is readable; whether there are any. False: sleep."""
+
     def clear(self) -> None:
         """Drain the doorbell."""
 

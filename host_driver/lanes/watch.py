@@ -31,6 +31,10 @@ class Watch:
             for each in self._descriptors:
                 self._set.register(each, select.EPOLLIN)
 
+    def fileno(self) -> int:
+        """What is readable when there is a reason to end `sleep`; -1 where the system has no such thing."""
+        return self._set.fileno() if self._set is not None else -1
+
     @property
     def shares(self) -> bool:
         return self._set is not None and self._port >= 0

@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from laserlink.cext.ring import Ring, RingConsumer, RingError, RingProducer
 from laserlink.host_driver.camera import Camera
+from laserlink.host_driver.lanes.lookout import Lookout
 from laserlink.protocol import _accel
 from laserlink.protocol.frame import OVERHEAD_BYTES
 from laserlink.protocol.image_layout import ImageLayout
-from laserlink.protocol.image_path import FRAME_OVERHEAD_BYTES, empty_picture
+from laserlink.protocol.image_path import empty_picture
 from laserlink.protocol.limits import PAYLOAD_BYTES_MAX
 from laserlink.protocol.messages.control import ControlGet, ControlId, ControlValue, ControlValues
+from laserlink.protocol.timers import NS_PER_S, NS_PER_US
 from laserlink.tools.benchmarks.figure import Figure, Goal
 from laserlink.tools.benchmarks.link import FULL_CHANNEL, Receiver
 from laserlink.tools.benchmarks.module_side import FULL, ModuleOptions, ModuleProcess
@@ -39,6 +41,9 @@ REPLY_BYTES = OVERHEAD_BYTES + len(bytes(ControlValues(0, 0, (ControlValue(),)))
 # As users open a port: with a timeout.
 PEER_TIMEOUT_SECONDS = 5.0
 LINE_LAYOUT = ImageLayout(11648, 2, 12, 4096)  # the smallest image that holds a line: two of them
+# Frames come in order: with so many, the first line is there.
+LINE_CHUNKS = -(-LINE_LAYOUT.coded_bytes // LINE_LAYOUT.height // LINE_LAYOUT.chunk_bytes)
+LINE_WIRE_BYTES = LINE_LAYOUT.wire_bytes(0, LINE_CHUNKS)
 LINES = 500
 PAUSE_SECONDS = 0.002
 SERIAL_SECONDS = 4.0
@@ -111,18 +116,32 @@ class _Echo:
 
 
 def first_line(lines: int = LINES) -> Figure:
-    """Microseconds from before a module writes a line into the ring to its pixels in place."""
+    """Microseconds from before a module writes the last frame of an image's first line to pixels in place.
+
+    From another process, over the ring; the host reads as its driver does. `from_begin_us` counts from before
+    the line's first frame: it has all that the module does for the line, which begins cold.
+    """
     name = f"bench-{os.getpid()}-{secrets.token_hex(4)}"
     with _child("write_lines", name, lines) as child, _opened(name) as ring:
-        placed = [_receive_line(ring, number) for number in range(1, lines + 1)]
-        written = json.loads(child.communicate()[0])
-    took = sorted((end - begin) / 1000 for begin, end in zip(written, placed, strict=True))
+        lookout = Lookout()
+        placed = [_receive_line(ring, lookout, number) for number in range(1, lines + 1)]
+        begun, written = json.loads(child.communicate()[0])
+    took, whole = _us_between(written, placed), _us_between(begun, placed)
     peer = zeromq_us(lines)
     against = "ZeroMQ ipc pair" if peer is not None else "ZeroMQ, which is missing"
-    details = {"p99_us": quantiles(took, n=100)[98], "p99_goal": 200}
+    details = {
+        "p99_us": quantiles(took, n=100)[98],
+        "p99_goal": 200,
+        "from_begin_us": median(whole),
+        "from_begin_p99_us": quantiles(whole, n=100)[98],
+    }
     return Figure(
         "first-line", median(took), "us", against, peer, Goal(20.0, at_most=True, of_value=True), details
     )
+
+
+def _us_between(begins: list[int], ends: list[int]) -> list[float]:
+    return [(end - begin) / NS_PER_US for begin, end in zip(begins, ends, strict=True)]
 
 
 def _child(function: str, *words: object) -> subprocess.Popen[str]:
@@ -141,49 +160,69 @@ def _opened(name: str) -> RingConsumer:
         time.sleep(0.01)
 
 
-def _receive_line(ring: RingConsumer, image_id: int) -> int:
-    """Take one line; when it was there."""
+def _receive_line(ring: RingConsumer, lookout: Lookout, image_id: int) -> int:
+    """Take one image; when its first line was there."""
     layout = LINE_LAYOUT
     present = np.zeros(layout.chunks, np.uint8)
     slot = _accel.Slot(
         FULL_CHANNEL, image_id, layout.bits, layout.chunk_bytes, layout.coded_bytes, layout.strip_bytes,
         empty_picture(layout.pixels), present, np.zeros((layout.strips, 2), np.uint64),
     )  # fmt: skip
+    placed = 0
     while slot.frames < layout.chunks:
-        if ring.arm():
-            if not select.select([ring.fileno()], [], [], 10.0)[0]:
-                raise RuntimeError("no line came within 10 s")
-            ring.clear()
-        ring.receive_images(1, PAYLOAD_BYTES_MAX, [slot])
-    return time.monotonic_ns()
+        now = time.monotonic_ns()
+        if ring.receive_images(1, PAYLOAD_BYTES_MAX, [slot], LINE_WIRE_BYTES):
+            if slot.frames >= LINE_CHUNKS:
+                placed = placed or time.monotonic_ns()
+            lookout.came(now)
+        elif ring.arm():
+            _sleep(ring, lookout)
+    return placed
+
+
+def _sleep(ring: RingConsumer, lookout: Lookout) -> None:
+    """As the host's driver does, without a port."""
+    now = time.monotonic_ns()
+    end = now + 10 * NS_PER_S
+    until = lookout.rest(now, end)
+    awake = lookout.awake_until(now)
+    if awake is not None and ring.stay_awake(awake, ring.fileno()):
+        return
+    if not select.select([ring.fileno()], [], [], (until - now) / NS_PER_S)[0] and until == end:
+        raise RuntimeError("no line came within 10 s")
+    ring.clear()
 
 
 def write_lines(name: str, lines: str) -> None:
-    """The child: a line every few milliseconds; then, on standard output, when each was begun."""
+    """The child: an image every few milliseconds; then, on standard output, when each was begun, and when all
+    of its first line but one frame was written.
+    """
     packed = np.zeros(LINE_LAYOUT.coded_bytes, np.uint8)
-    written = []
+    begun, written = [], []
     with Ring.create(name) as ring:
         while not ring.peer_alive():
             time.sleep(0.01)
         for number in range(1, int(lines) + 1):
             time.sleep(PAUSE_SECONDS)
+            begun.append(time.monotonic_ns())
+            _write_chunks(ring, packed, number, 0, LINE_CHUNKS - 1)
             written.append(time.monotonic_ns())
-            _write_line(ring, packed, number)
+            _write_chunks(ring, packed, number, LINE_CHUNKS - 1, LINE_LAYOUT.chunks - LINE_CHUNKS + 1)
         ring.unlink()
-        print(json.dumps(written), flush=True)
+        print(json.dumps((begun, written)), flush=True)
 
 
-def _write_line(ring: RingProducer, packed: NDArray[np.uint8], number: int) -> None:
-    chunks, chunk_bytes = LINE_LAYOUT.chunks, LINE_LAYOUT.chunk_bytes
+def _write_chunks(ring: RingProducer, packed: NDArray[np.uint8], number: int, first: int, count: int) -> None:
+    chunk_bytes = LINE_LAYOUT.chunk_bytes
     if ring.moves_images:
-        ring.frame_images(packed, 0, chunks, 1, FULL_CHANNEL, 0, number, chunk_bytes)
+        ring.frame_images(packed, first, count, 1, FULL_CHANNEL, 0, number, chunk_bytes)
         return
-    line = bytearray(packed.size + chunks * FRAME_OVERHEAD_BYTES)
+    framed = bytearray(LINE_LAYOUT.wire_bytes(first, count))
     _accel.frame_images(
-        line, packed, 0, chunks, session=1, channel=FULL_CHANNEL, first_sequence=0, image_id=number,
+        framed, packed, first, count, session=1, channel=FULL_CHANNEL, first_sequence=0, image_id=number,
         chunk_bytes=chunk_bytes,
     )  # fmt: skip
-    left = memoryview(line)
+    left = memoryview(framed)
     while left:
         space = ring.space()
         size = min(len(space), len(left))
@@ -193,7 +232,7 @@ def _write_line(ring: RingProducer, packed: NDArray[np.uint8], number: int) -> N
 
 
 def zeromq_us(messages: int) -> float | None:
-    """One way of a message as long as a line, from process to process; None when ZeroMQ is missing."""
+    """One way of a message as long as a line, from when it is handed over; None when ZeroMQ is missing."""
     try:
         zmq: Any = import_module("zmq")
     except ImportError:
@@ -204,23 +243,26 @@ def zeromq_us(messages: int) -> float | None:
         socket.RCVTIMEO = 30_000
         socket.bind(url)
         try:
-            with _child("send_messages", url, messages):
-                took = [-(int.from_bytes(socket.recv()[:8], "little") - time.monotonic_ns()) / 1000
-                        for _ in range(messages)]  # fmt: skip
+            with _child("send_messages", url, messages) as child:
+                came = [(socket.recv(), time.monotonic_ns())[1] for _ in range(messages)]
+                sent = json.loads(child.communicate()[0])
         finally:
             socket.close(linger=0)
-    return median(took)
+    return median(_us_between(sent, came))
 
 
 def send_messages(url: str, messages: str) -> None:
-    """The child of the peer: a message with its time every few milliseconds."""
+    """The child of the peer: a message every few milliseconds; then, as above, when each was handed over."""
     zmq: Any = import_module("zmq")
     socket = zmq.Context.instance().socket(zmq.PAIR)
     socket.connect(url)
+    line, sent = bytes(LINE_WIRE_BYTES), []
     for _ in range(int(messages)):
         time.sleep(PAUSE_SECONDS)
-        socket.send(time.monotonic_ns().to_bytes(8, "little") + bytes(LINE_LAYOUT.coded_bytes))
+        socket.send(line)
+        sent.append(time.monotonic_ns())
     socket.close(linger=10_000)
+    print(json.dumps(sent), flush=True)
 
 
 def serial(rate_bps: int, seconds: float = SERIAL_SECONDS) -> Figure:

@@ -228,6 +228,63 @@ def test_light_that_came_before_the_port_ended_is_taken(
         producer.unlink()
 
 
+class Due:
+    """A lookout to which bytes are always due."""
+
+    def came(self, now: int) -> None:
+        """So they are."""
+
+    def rest(self, now: int, end: int) -> int:
+        return end
+
+    def awake_until(self, now: int) -> int:
+        return now + 10**10
+
+
+def test_thread_looks_for_what_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it looks, it leaves the machine to others, hears their bell, and takes what comes in the ring."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    looks: list[bool] = []
+    ours, theirs = in_process_pair()
+    host = Host(TWO_LANES, Sessions())
+    with Ring.create("due", 1 << 14) as producer, Ring.open("due") as consumer:
+        looking = consumer.stay_awake
+        monkeypatch.setattr(consumer, "stay_awake", lambda *words: looks.append(looking(*words)) or looks[-1])
+        driver = Driver(host, Lanes(ours, consumer, TWO_LANES), lambda events, host: None)
+        assert driver.call(lambda host, now: now).result(20) and not looks
+        driver._lookout = Due()  # type: ignore[assignment]
+        monkeypatch.setattr(driver._watch, "sleep", lambda *_, **__: None)
+        wait_until(lambda: bool(looks), "it looks")
+        assert driver.look(lambda host: host.state, 20) is not None
+        assert driver.call(lambda host, now: now).result(20) and not any(looks)
+
+        def found() -> bool:
+            producer.space()[:8] = bytes(8)
+            producer.commit(8)
+            return any(looks)
+
+        wait_until(found, "it finds something")
+        wait_until(lambda: producer.free_bytes == producer.data_bytes, "the ring is read")
+        driver.close()
+        theirs.close()
+        producer.unlink()
+
+
+def test_idle_pair_takes_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is due in a ring of which nothing came: the thread sleeps, and burns no core."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    ours, theirs = in_process_pair()
+    with Ring.create("idle", 1 << 14) as producer, Ring.open("idle") as consumer:
+        driver = Driver(Host(TWO_LANES, Sessions()), Lanes(ours, consumer, TWO_LANES), lambda *_: None)
+        clock = time.pthread_getcpuclockid(driver._thread.ident or 0)
+        before = time.clock_gettime(clock)
+        time.sleep(0.5)
+        assert time.clock_gettime(clock) - before < 0.1
+        driver.close()
+        theirs.close()
+        producer.unlink()
+
+
 def echoed(both: Both, data: bytes = b"x", seconds: float = 20) -> bytes:
     """What comes back of an echo, waited for by this thread."""
     reply = both.driver.exchange(lambda host, now: host.request(Echo(data=data), now), seconds)

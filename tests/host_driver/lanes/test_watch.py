@@ -61,6 +61,20 @@ def test_byte_ends_sleep_and_wait(watched: Watched, lane: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(select, "epoll"), reason="nothing to hold a port with")
+def test_descriptor_says_that_sleep_would_end() -> None:
+    """It is readable as long as there is a reason to wake up, and not when the port is held."""
+    watched = Watched()
+    fileno = watched.watch.fileno()
+    assert not select.select([fileno], [], [], 0)[0]
+    os.write(watched.port[1], b"x")
+    assert select.select([fileno], [], [], 0)[0]
+    watched.watch.hold()
+    assert not select.select([fileno], [], [], 0)[0]
+    watched.watch.wake()
+    assert select.select([fileno], [], [], 0)[0]
+    watched.watch.close()
+
+
 def test_held_port_wakes_only_who_waits_on_purpose() -> None:
     """The thread sleeps through what comes from a port that is held, until it is held no more."""
     watched = Watched()
@@ -101,6 +115,14 @@ def test_forgotten_port_wakes_nobody(watched: Watched) -> None:
     watched.watch.forget_port()
     watched.watch.resume()
     assert watched.sleeps() and watched.waits() and not watched.watch.shares
+
+
+def test_no_descriptor_without_a_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no set of descriptors, there is none to look at."""
+    monkeypatch.delattr(select, "epoll", raising=False)
+    watched = Watched()
+    assert watched.watch.fileno() == -1
+    watched.watch.close()
 
 
 def test_port_without_descriptor_is_not_shared(watched: Watched) -> None:

@@ -19,7 +19,8 @@ def test_the_first_line_has_a_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines come through the ring one by one; without ZeroMQ that is said."""
     monkeypatch.setattr(lines, "zeromq_us", lambda messages: None)
     figure = lines.first_line(lines=5)
-    assert figure.value > 0 and figure.ratio is None and "missing" in figure.against
+    assert figure.ratio is None and "missing" in figure.against
+    assert 0 < figure.value <= figure.details["from_begin_us"]
 
 
 def test_a_paced_line_has_a_figure() -> None:
