@@ -191,7 +191,7 @@ class Focus:
     @property
     def at_rest(self) -> bool:
         """Whether nothing happened since an `advance` that left nothing to do: it need not be called."""
-        return self._rested_celsius == self._controls.values[SENSOR_TEMPERATURE]
+        return bool(self._rested_celsius == self._controls.values[SENSOR_TEMPERATURE])
 
     @property
     def looks(self) -> bool:

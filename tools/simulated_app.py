@@ -44,12 +44,16 @@ class Asked:
 
 @dataclass
 class App:
-    """Carries out wishes. `settings`: to which module each exposure time was given; none comes twice."""
+    """Carries out wishes. `settings`: to which module each exposure time was given; none comes twice.
+
+    `refusals` counts what was asked for in vain: the host or the module refused it, or it was never answered.
+    """
 
     stepper: Stepper
     wishes: Sequence[Wished]
     settings: dict[int, int] = field(default_factory=dict)
     done: int = 0
+    refusals: int = 0
     _asked: list[Asked] = field(default_factory=list)
     _latched_ns: int | None = None
     _unplugged_ns: int | None = None
@@ -82,6 +86,7 @@ class App:
             for asked in [item for item in self._asked if item.request is event.request]:
                 asked.over = True
                 asked.reply = event.reply if isinstance(event, Answered) else None
+                self.refusals += asked.reply is None or isinstance(asked.reply, link.Error)
                 self._asked.remove(asked)
         if isinstance(event, Lost) and event.cause is LossCause.POWER and not event.final:
             self._offer_ns = self.stepper.now + OFFER_AGAIN_NS
@@ -166,6 +171,7 @@ class App:
             self.stepper.settle()
         except LocalProtocolError:
             asked.over = True
+            self.refusals += 1
         return asked
 
     def _set(self, wished: Wished) -> Doing:
@@ -173,6 +179,7 @@ class App:
         try:
             values = self.host.controls.encode({"ExposureTime": value})
         except LocalProtocolError:
+            self.refusals += 1
             return
         self.settings[value] = self.host.module_id
         asked = self.ask(control.ControlSet(values=values))

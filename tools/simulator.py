@@ -304,10 +304,7 @@ class Simulation:
         self._stop_faults()
         if self._run(self._is_ready, READY_NS, "the module is not ready again"):
             self._ask(power.PowerDerate(limit_ma=FULL_MA))
-            self.app.wishes = [*self.app.wishes, *LAST_WISHES]
-            exact = self.watched.images_exact
-            if self._run(lambda: self.app.idle, WORKING_NS, "the last wishes are not carried out"):
-                self._judge_last(exact)
+            self._wish_last()
         self._pull()
         self._run(lambda: False, PULLED_NS)
         self._judge_end()
@@ -316,6 +313,21 @@ class Simulation:
         host, module = self.stepper.host, self.stepper.module
         ready = host.state is HostState.READY and module.state is ModuleState.READY
         return ready and self.app.idle and host.requests.idle
+
+    def _wish_last(self) -> None:
+        """A setting and an image, in time. What is refused is wished for again, as a user would.
+
+        Both ends may be ready and not know yet what happened last, as that there is no light any more.
+        """
+        end = self.stepper.now + WORKING_NS
+        refusals = -1
+        while self.app.refusals != refusals:
+            refusals, exact = self.app.refusals, self.watched.images_exact
+            self.app.wishes = [*self.app.wishes, *LAST_WISHES]
+            for until in (lambda: self.app.idle, self._is_ready):
+                if not self._run(until, end - self.stepper.now, "the last wishes are not carried out"):
+                    return
+        self._judge_last(exact)
 
     def _judge_last(self, exact_before: int) -> None:
         """What works without faults: a setting and an exact image."""

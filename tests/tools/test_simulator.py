@@ -29,7 +29,7 @@ from laserlink.tools.fault_profiles import (
     WorldFault,
     draw_plan,
 )
-from laserlink.tools.simulator import STRIKES, Report, Simulation, run_plan, run_seed, run_seeds
+from laserlink.tools.simulator import LAST_WISHES, STRIKES, Report, Simulation, run_plan, run_seed, run_seeds
 
 # 520 sessions in all; parametrized in parts, so that pytest-xdist spreads them.
 PART = 20
@@ -135,6 +135,16 @@ def test_everything_that_may_happen_happens(kind: World) -> None:
     report = run_plan(plan_of(*wishes, *faults))
     assert not report.failed, report.violations
     assert report.faults_injected >= 4 and report.images_exact
+
+
+@pytest.mark.parametrize("seed", [28828, 28919])
+def test_what_is_refused_in_the_wake_of_a_fault_is_wished_for_again(seed: int) -> None:
+    """Both ends were ready, and one did not know yet that there was no light, or no keep-alive, any more."""
+    simulation = Simulation(draw_plan(seed, "all"))
+    report = simulation.run()
+    assert not report.failed, report.violations
+    last = [wish for wish in simulation.app.wishes if wish in LAST_WISHES]
+    assert simulation.app.refusals and len(last) > len(LAST_WISHES)
 
 
 def test_time_never_runs_backwards() -> None:
