@@ -5,7 +5,7 @@
 #define LL_FRAMES_H
 #include "images.h"
 
-enum { LL_SMALL_FRAME_BYTES_MAX = 256 };
+enum { LL_SMALL_FRAME_BYTES_MAX = 256, LL_PAYLOAD_BYTES_MAX = 4072 };
 
 /* One row; `payload_at` counts from the start of the buffer. */
 typedef struct {
@@ -38,6 +38,37 @@ static size_t ll_read_frame(const uint8_t *at, size_t size, size_t frame_bytes_m
     frame->sequence = ll_read32(at + 12);
     frame->reserved = 0;
     return frame_bytes;
+}
+
+/* Whether a frame begins here, or may, as far as the bytes go (at least one): what is there of it holds. */
+static int ll_may_begin(const uint8_t *at, size_t size)
+{
+    if (at[0] != 0xEB)
+        return 0;
+    if (size < 2)
+        return 1;
+    if (at[1] != 0x90)
+        return 0;
+    if (size < LL_HEADER_BYTES)
+        return 1;
+    uint32_t check = ll_crc32(at, LL_COVERED_BYTES, 0);
+    uint16_t length = ll_read16(at + 6);
+    if (check != ll_read32(at + LL_COVERED_BYTES) || length > LL_PAYLOAD_BYTES_MAX)
+        return 0;
+    if (size < (size_t)LL_HEADER_BYTES + length + LL_CHECK_BYTES)
+        return 1;
+    return ll_crc32(at + LL_HEADER_BYTES, length, check) == ll_read32(at + LL_HEADER_BYTES + length);
+}
+
+/* How many bytes are no frame, where none begins at the first: up to where one may begin; `limit` at most. */
+static size_t ll_bad_bytes(const uint8_t *data, size_t size, size_t limit)
+{
+    size_t end = limit < size ? limit : size, at = 1;
+    while (at < end && !ll_may_begin(data + at, size - at)) {
+        const uint8_t *next = memchr(data + at + 1, 0xEB, end - at - 1);
+        at = next ? (size_t)(next - data) : end;
+    }
+    return at;
 }
 
 /* Writes a frame of these fields around a payload of frame->length bytes. */

@@ -9,6 +9,7 @@ cdef extern from "frames.h":
     size_t ll_decode_frames(const uint8_t *data, size_t size, ll_small_frame *rows, size_t room,
                             size_t *taken) nogil
     size_t ll_read_frame(const uint8_t *at, size_t size, size_t frame_bytes_max, ll_small_frame *frame) nogil
+    size_t ll_bad_bytes(const uint8_t *data, size_t size, size_t limit) nogil
     void ll_write_frame(uint8_t *at, const ll_small_frame *frame, const uint8_t *payload) nogil
 
 cdef enum:
@@ -41,6 +42,21 @@ def read_frame(data, Py_ssize_t start, kind):
         PyObject_GenericSetAttr(frame, "flags", row.flags)
         PyObject_GenericSetAttr(frame, "version", row.version)
         return frame
+    finally:
+        PyBuffer_Release(&view)
+
+
+def bad_bytes(data, Py_ssize_t start, Py_ssize_t limit):
+    """As laserlink.protocol.wire.bad_bytes. ValueError when nothing is there, or nothing asked for."""
+    cdef Py_buffer view
+    cdef size_t count
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        if not 0 <= start < view.len or limit < 1:
+            raise ValueError("there are no bytes to judge")
+        with nogil:
+            count = ll_bad_bytes(<const uint8_t *>view.buf + start, view.len - start, limit)
+        return count
     finally:
         PyBuffer_Release(&view)
 

@@ -18,18 +18,20 @@ if TYPE_CHECKING or kernels is None:
     from laserlink.protocol.messages.flat import Flat
     from laserlink.protocol.raw import pack, unpack
     from laserlink.protocol.small_frames import decode_batch, decode_objects
-    from laserlink.protocol.wire import read_frame, wire_of
+    from laserlink.protocol.wire import bad_bytes, read_frame, wire_of
 else:
     crc32, add = kernels.crc32, kernels.add
     pack, unpack = kernels.pack, kernels.unpack
     Slot, frame_images = kernels.Slot, kernels.frame_images
     decode_batch, decode_objects = kernels.decode_batch, kernels.decode_objects
-    Flat, read_frame, wire_of = kernels.Flat, kernels.read_frame, kernels.wire_of
+    Flat, wire_of = kernels.Flat, kernels.wire_of
+    bad_bytes, read_frame = kernels.bad_bytes, kernels.read_frame
 
 __all__ = [
     "Flat",
     "Slot",
     "add",
+    "bad_bytes",
     "crc32",
     "decode_batch",
     "decode_objects",

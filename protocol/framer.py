@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from laserlink.protocol._accel import crc32, read_frame
+from laserlink.protocol._accel import bad_bytes, crc32, read_frame
 from laserlink.protocol.frame import CHECK_BYTES, CHECKED_HEADER_BYTES, HEADER_BYTES, SYNC, Frame
 from laserlink.protocol.limits import FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX
 
@@ -129,39 +129,29 @@ class Framer:
             return self._search()
         found = _judge(buffer, start)
         if isinstance(found, BadReason):
-            return found, self._false_bytes() if found is BadReason.HEADER_CHECK else 1
+            return found, self._bad_bytes()
         return found or self._wait()
 
-    def _false_bytes(self) -> int:
-        """Bytes from a false sync to the next header that holds, or that is not whole yet.
-
-        One by one they would be decided alike; in a flood of syncs this takes a tenth of the time.
-        """
-        buffer, start = self._buffer, self._position
-        last = min(start + FRAME_BYTES_MAX, len(buffer) - HEADER_BYTES)
-        at = start
-        while (at := buffer.find(SYNC, at + 1, last + len(SYNC))) >= 0:
-            check = at + CHECKED_HEADER_BYTES
-            if crc32(buffer[at:check]) == _CHECK.unpack_from(buffer, check)[0]:
-                return at - start
-        return last + 1 - start
-
     def _search(self) -> tuple[BadReason, int] | None:
-        """Bytes up to the next sync; a last byte that may begin one is kept back."""
-        found = self._buffer.find(SYNC, self._position)
-        if found < 0:
-            found = len(self._buffer) - (self._buffer[-1] == SYNC[0])
-        count = found - self._position
-        return (BadReason.NO_SYNC, count) if count else self._wait()
+        """Bytes that begin with no sync; a last one that may begin one is kept back."""
+        if SYNC.startswith(self._buffer[self._position : self._position + len(SYNC)]):
+            return self._wait()
+        return BadReason.NO_SYNC, self._bad_bytes()
+
+    def _bad_bytes(self) -> int:
+        """How many bytes the bad one at the position makes bad with it, as far as the bad run has room.
+
+        Those behind it would be decided one by one, alike: the reason of a run is that of its first byte.
+        """
+        return bad_bytes(self._buffer, self._position, FRAME_BYTES_MAX - len(self._bad))
 
     def _wait(self) -> tuple[BadReason, int] | None:
         return (BadReason.CUT, 1) if self._cut else None
 
     def _reject(self, reason: BadReason, count: int) -> None:
-        """Move bytes to the bad run, never past its limit; what is over is decided again, alike."""
+        """Move bytes to the bad run."""
         if not self._bad:
             self._bad_reason = reason
-        count = min(count, FRAME_BYTES_MAX - len(self._bad))
         self._bad += self._buffer[self._position : self._position + count]
         self._position += count
 

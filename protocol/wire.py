@@ -54,6 +54,35 @@ def read_frame(data: AnyBuffer, start: int, kind: FrameKind[FrameT]) -> FrameT |
     return kind(type, channel, session, sequence, payload, flags, version)
 
 
+def may_begin(data: AnyBuffer, start: int) -> bool:
+    """Whether a frame begins at `start`, or may, as far as the bytes go: what is there of it holds."""
+    view = octets(data)
+    head = bytes(view[start : start + HEADER_BYTES])
+    if not SYNC.startswith(head[: len(SYNC)]):
+        return False
+    if len(head) < HEADER_BYTES:
+        return True
+    length = _CHECKED.unpack_from(head)[5]
+    check = crc32(head[:CHECKED_HEADER_BYTES])
+    if check != _CHECK.unpack_from(head, CHECKED_HEADER_BYTES)[0] or length > PAYLOAD_BYTES_MAX:
+        return False
+    begin = start + HEADER_BYTES
+    end = begin + length
+    return len(view) < end + CHECK_BYTES or crc32(view[begin:end], check) == _CHECK.unpack_from(view, end)[0]
+
+
+def bad_bytes(data: AnyBuffer, start: int, limit: int) -> int:
+    """How many bytes from `start` on are no frame, where none begins at `start`: up to where one may begin.
+
+    At least 1, at most `limit`, and no more than there are.
+    """
+    end = min(start + limit, len(octets(data)))
+    at = start + 1
+    while at < end and not may_begin(data, at):
+        at += 1
+    return at - start
+
+
 def wire_of(
     type: int,
     channel: int,

@@ -118,3 +118,55 @@ def test_any_buffer(way: Any) -> None:
     found = way.read_frame(memoryview(buffer), 0, Frame)
     buffer[:] = bytes(len(buffer))
     assert found.payload == b"payload"
+
+
+PIECES = st.sampled_from(
+    [
+        SAMPLE, SAMPLE[:-1], SAMPLE[:19], SAMPLE[:7] + b"\x10" + SAMPLE[8:], SAMPLE[:-1] + b"\0",
+        bytes(Frame(1, 0, 7, 1, SAMPLE)), bytes(Frame(1, 0, 7, 1, SAMPLE))[:-9], b"\xeb", b"\xeb\x90",
+        b"\x90", bytes(3), b"\xeb\x90" * 30,
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, min_size=1, max_size=6), st.integers(1, 200))
+def test_bad_bytes_end_where_a_frame_may_begin(pieces: list[bytes], limit: int) -> None:
+    """From every byte on: at the first that may begin a frame, at the limit or at the end, by either way."""
+    data = b"".join(pieces)
+    begins = [at for at in range(len(data)) if wire.may_begin(data, at)]
+    for start in range(len(data)):
+        ends = [at for at in begins if at > start] + [len(data)]
+        expected = min(ends[0], start + limit) - start
+        assert [way.bad_bytes(data, start, limit) for way in WAYS] == [expected] * len(WAYS)
+
+
+@pytest.mark.parametrize(
+    ("data", "may"),
+    [
+        (b"\xeb", True), (b"\x90", False), (b"\xeb\x90", True), (b"\xebx", False),
+        (SAMPLE, True), (SAMPLE[:-1], True), (SAMPLE[:20], True), (SAMPLE[:19], True),
+        (SAMPLE[:19] + b"x", False), (SAMPLE[:-1] + b"x", False),
+        (SAMPLE[:20] + b"?" + SAMPLE[21:], False), (SAMPLE[:20] + b"?" + SAMPLE[21:-1], True),
+    ],
+)  # fmt: skip
+def test_what_may_begin_a_frame(data: bytes, may: bool) -> None:
+    """An intact one, and one of which what is there holds."""
+    assert wire.may_begin(data, 0) is may
+    assert [way.bad_bytes(b"?" + data, 0, 99) for way in WAYS] == [1 if may else len(data) + 1] * len(WAYS)
+
+
+def test_a_length_that_no_frame_has_begins_none() -> None:
+    """The header's check holds, and the length does not: nothing is waited for."""
+    header = bytes((0xEB, 0x90, 0x10, 1, 0, 0)) + (4073).to_bytes(2, "little") + bytes(8)
+    header += wire.crc32(header).to_bytes(4, "little")
+    assert not wire.may_begin(header, 0)
+    assert [way.bad_bytes(b"?" + header, 0, 99) for way in WAYS] == [21] * len(WAYS)
+
+
+@pytest.mark.skipif(kernels is None, reason="the C kernels are not in use")
+@pytest.mark.parametrize(("start", "limit"), [(-1, 1), (3, 1), (0, 0), (0, -1)])
+def test_the_kernel_judges_no_bytes_that_are_not_there(start: int, limit: int) -> None:
+    """It reads nothing outside of what it was given."""
+    assert kernels is not None
+    with pytest.raises(ValueError, match="no bytes"):
+        kernels.bad_bytes(b"abc", start, limit)

@@ -26,7 +26,7 @@ from laserlink.tools.fuzzing.programs import live_frame
 
 PIECE_BYTES = 1 << 16
 # Before anything is counted: what a machine may keep (a frame, a queue, counters by name) is then there.
-WARM_BYTES = 1 << 19
+WARM_BYTES = 1 << 21
 # How often memory is looked at: eight times, and once for every 16 MB.
 SAMPLES, SAMPLE_BYTES_MAX = 8, 1 << 24
 Fill = Callable[[int], bytes]
