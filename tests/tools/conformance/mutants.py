@@ -141,7 +141,7 @@ class WrongStateNumber(Module):
 class IgnoresState(Module):
     def _carry_out(self, received: Received, request: Request) -> Any:
         row = replace(received.row, states=frozenset(S))
-        return super()._carry_out(replace(received, row=row), request)
+        return super()._carry_out(received._replace(row=row), request)
 
 
 class ReadyUnaccepted(Module):
