@@ -68,7 +68,7 @@ def may_begin(data: AnyBuffer, start: int) -> bool:
         return False
     begin = start + HEADER_BYTES
     end = begin + length
-    return len(view) < end + CHECK_BYTES or crc32(view[begin:end], check) == _CHECK.unpack_from(view, end)[0]
+    return len(view) < end + CHECK_BYTES or _CHECK.unpack_from(view, end) == (crc32(view[begin:end], check),)
 
 
 def bad_bytes(data: AnyBuffer, start: int, limit: int) -> int:

@@ -94,7 +94,7 @@ def test_a_framer_that_is_quadratic_is_found(monkeypatch: pytest.MonkeyPatch) ->
         feed(self, data)
 
     monkeypatch.setattr(Framer, "feed", slow)
-    done = flood(*host(), FLOODS["noise"], MEGABYTE)
+    done = flood(*host(), FLOODS["noise"], 4 * MEGABYTE)
     assert done.second_seconds > 1.3 * done.first_seconds
 
 
