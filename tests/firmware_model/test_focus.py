@@ -455,3 +455,18 @@ def test_a_lens_at_rest_is_left_alone_until_something_happens() -> None:
     assert not focus.at_rest
     rig.module.on_input(Temperature(41.5), rig.now)
     assert focus.at_rest
+
+
+def test_after_a_pause_the_lens_follows_the_scene_again() -> None:
+    """What comes nearer while it is paused, or later, is focused once it was resumed."""
+    rig, looker = focusing_rig(texture("leaves", 6, 1.0))
+    set_controls(rig, AfMode=AfMode.CONTINUOUS)
+    rig.until(lambda: known(rig, "AfState") == FOCUSED)
+    set_controls(rig, AfPause=AfPause.IMMEDIATE)
+    set_controls(rig, AfPause=AfPause.RESUME)
+    rig.run_for(S)
+    looker.scene = texture("leaves", 6, 2.5)
+    rig.until(lambda: known(rig, "AfState") == SCANNING, 2 * S)
+    rig.until(lambda: known(rig, "AfState") == FOCUSED, 2 * S)
+    looker.scene = texture("leaves", 6, 0.5)
+    rig.until(lambda: known(rig, "AfState") == SCANNING, 2 * S)

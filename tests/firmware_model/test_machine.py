@@ -744,15 +744,16 @@ def test_the_log_says_what_happened_and_when() -> None:
 
 def test_a_beacon_says_who_speaks_since_when_and_in_which_state() -> None:
     """Without a session, whatever session there is."""
-    rig = module_in(S.POWERED)
-    drain(rig.module, rig.now)
-    rig.module.now = rig.module.booted_ns + 1234 * MS
-    rig.module.send_beacon()
-    (frame,) = drain(rig.module, rig.module.now)
-    assert frame.session == 0
-    expected = link.Beacon(module_id=rig.profile.identity.module_id, state=S.POWERED, uptime_ms=1234)
-    assert link.Beacon.decode(frame.payload) == expected
-    assert rig.module.timers.at(ModuleTimer.BEACON) == rig.module.now + 250 * MS
+    for state in (S.POWERED, S.RECOVERING, S.FAULT):
+        rig = module_in(state)
+        drain(rig.module, rig.now)
+        rig.module.now = rig.module.booted_ns + 1234 * MS
+        rig.module.send_beacon()
+        (frame,) = drain(rig.module, rig.module.now)
+        assert frame.session == 0
+        expected = link.Beacon(module_id=rig.profile.identity.module_id, state=state, uptime_ms=1234)
+        assert link.Beacon.decode(frame.payload) == expected
+        assert rig.module.timers.at(ModuleTimer.BEACON) == rig.module.now + 250 * MS
 
 
 def test_a_request_that_comes_late_is_dropped_and_counted() -> None:
