@@ -706,3 +706,22 @@ def test_a_pace_that_no_field_holds_is_told_as_far_as_it_goes(slowdown: int, int
     (changed,) = module.streams.adjust()
     assert (changed.channel, changed.change) == (CHANNEL, image.StreamChange.DERATED)
     assert changed.interval_us == interval_us and image.StreamChanged.decode(bytes(changed)) == changed
+
+
+def test_what_is_sent_late_ends_with_what_was_read_out() -> None:
+    """A lane that is free in the middle of the readout takes the start and the chunks so far."""
+    bench = Bench()
+    module = bench.module
+    while not bench.wanted:
+        bench.now = module.next_deadline(bench.now) or bench.now
+        module.on_deadline(bench.now)
+        bench._expose()
+    (job,) = module.streams._streams[CHANNEL].jobs
+    middle_ns = job.exposed_ns + job.readout_ns // 2
+    ready = job.frames_ready(middle_ns)
+    assert 5 < ready < 15
+    buffer = memoryview(bytearray(1 << 18))
+    frames = split_frames(bytes(buffer[: module.images_to_send(OPTICAL, buffer, middle_ns)]))
+    assert len(frames) == ready == job.next_frame
+    later = split_frames(bytes(buffer[: module.images_to_send(OPTICAL, buffer, middle_ns + SECOND)]))
+    assert [frame[3] for frame in (*frames, *later)] == [0x41] + [0x42] * 17 + [0x43]
