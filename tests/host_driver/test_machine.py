@@ -978,42 +978,55 @@ def test_word_of_heat_is_followed_by_its_level() -> None:
 # --- what comes with a message ---
 
 
-def test_an_action_is_given_the_message_that_led_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the row: replies, refusals and events reach the action as they came."""
+REFUSAL = link.Error(code=ErrorCode.TOO_HOT)
+FOLLOWED: list[tuple[S, Request, Record]] = [
+    (S.CONTRACTED, link.Reset(), link.ResetReply()),
+    (S.NEGOTIATING, power.PowerCapabilities(), power.PowerRequest(0, 0, 100, 100)),
+    (S.NEGOTIATING, power.PowerCapabilities(), power.PowerRequest(0, 9, 100, 100)),
+    (S.NEGOTIATING, power.PowerAccept(), REFUSAL),
+    (S.NEGOTIATING, power.PowerReady(), power.PowerStatus(phase=PowerPhase.CONTRACTED)),
+    (S.CONTRACTED, diagnostics.Train(), diagnostics.TrainStarted()),
+    (S.TRAINING, diagnostics.TrainResult(seating=Seating.SEATED), diagnostics.TrainStatus()),
+    (S.TRAINING, diagnostics.TrainResult(seating=Seating.NOT_SEATED), diagnostics.TrainStatus()),
+    (S.TRAINING, diagnostics.TrainResult(), REFUSAL),
+    (S.IDENTIFYING, identity.DescriptorRead(), identity.DescriptorPart(0, 9, 0, b"part")),
+    (S.READY, image.StreamStart(), image.StreamStarted()),
+    (S.READY, bulk.UpdateBegin(), bulk.UpdateStatus()),
+    (S.UPDATING, bulk.UpdateEnd(), bulk.UpdateStatus()),
+]
+TOLD: list[Event] = [
+    power.LaserOffEvent(LaserOff.HOT), power.LaserOffEvent(LaserOff.KEEP_ALIVE), link.FaultEvent(),
+    power.TemperatureEvent(TemperatureLevel.HOT, 7000),
+]  # fmt: skip
+
+
+def _given(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What the actions are called with from now on; none of them does anything."""
     given: list[object] = []
-    refused = link.Error(code=ErrorCode.TOO_HOT)
-    answers: list[tuple[S, Request, Record]] = [
-        (S.CONTRACTED, link.Reset(), link.ResetReply()),
-        (S.NEGOTIATING, power.PowerCapabilities(), power.PowerRequest(0, 0, 100, 100)),
-        (S.NEGOTIATING, power.PowerCapabilities(), power.PowerRequest(0, 9, 100, 100)),
-        (S.NEGOTIATING, power.PowerAccept(), refused),
-        (S.NEGOTIATING, power.PowerReady(), power.PowerStatus(phase=PowerPhase.CONTRACTED)),
-        (S.CONTRACTED, diagnostics.Train(), diagnostics.TrainStarted()),
-        (S.TRAINING, diagnostics.TrainResult(seating=Seating.SEATED), diagnostics.TrainStatus()),
-        (S.TRAINING, diagnostics.TrainResult(seating=Seating.NOT_SEATED), diagnostics.TrainStatus()),
-        (S.TRAINING, diagnostics.TrainResult(), refused),
-        (S.IDENTIFYING, identity.DescriptorRead(), identity.DescriptorPart(0, 9, 0, b"part")),
-        (S.READY, image.StreamStart(), image.StreamStarted()),
-        (S.READY, bulk.UpdateBegin(), bulk.UpdateStatus()),
-        (S.UPDATING, bulk.UpdateEnd(), bulk.UpdateStatus()),
-    ]
-    hosts = [host_in(state).host for state, *_ in answers]
-    rigs = [host_in(S.READY) for _ in range(4)]
     for name in {f"do_{action}" for action, _ in TABLE.values()}:
         monkeypatch.setattr(Host, name, lambda self, message: given.append(message))
-    for host, (_, request, reply) in zip(hosts, answers, strict=True):
-        host.streams.started = lambda images, reply, now: None  # type: ignore[method-assign]
-        given.clear()
-        host._follow(request, reply)
-        assert given == [reply], (request, reply)
-    events: list[Event] = [
-        power.LaserOffEvent(LaserOff.HOT), power.LaserOffEvent(LaserOff.KEEP_ALIVE), link.FaultEvent(),
-        power.TemperatureEvent(TemperatureLevel.HOT, 7000),
-    ]  # fmt: skip
-    for rig, event in zip(rigs, events, strict=True):
-        given.clear()
-        rig.host._event(rig.host.event_receiver.expected, event)
-        assert given == [event]
+    return given
+
+
+@pytest.mark.parametrize(("state", "request_", "reply"), FOLLOWED, ids=lambda value: type(value).__name__)
+def test_an_action_is_given_the_answer_that_led_to_it(
+    state: S, request_: Request, reply: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replies and refusals reach the action as they came, whatever the row."""
+    host = host_in(state).host
+    host.streams.started = lambda images, reply, now: None  # type: ignore[method-assign]
+    given = _given(monkeypatch)
+    host._follow(request_, reply)
+    assert given == [reply]
+
+
+@pytest.mark.parametrize("event", TOLD, ids=repr)
+def test_an_action_is_given_the_event_that_led_to_it(event: Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it came."""
+    host = host_in(S.READY).host
+    given = _given(monkeypatch)
+    host._event(host.event_receiver.expected, event)
+    assert given == [event]
 
 
 def test_what_follows_a_cut_frame_is_taken_when_the_cut_one_is_given_up() -> None:
