@@ -642,3 +642,12 @@ def test_a_pong_of_an_earlier_ping_does_not_say_that_the_light_was_heard(
     host.take_pong(link.Pong(answered, 0, 0, 0))
     host.send_ping()
     assert host.timers.at(HostTimer.PING) == host.now + (100 * MS if heard else LIGHT_REPEAT_NS)
+
+
+def test_a_module_of_another_version_is_told_by_it() -> None:
+    """In its answer to hello: the version as the value, and in words."""
+    rig = host_in(HostState.GREETED)
+    rig.events.clear()
+    frames = rig.feed_host(rig.frame_to_module(link.HelloReply(version=0x21, lanes=TWO_LANES)))
+    (error,) = [link.Error.decode(frame.payload) for frame in frames if frame.type == catalogue.ERROR]
+    assert (error.text, error.value) == ("the module wants version 0x21", 0x21)

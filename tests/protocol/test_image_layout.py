@@ -100,3 +100,10 @@ def test_bytes_on_the_wire() -> None:
     assert [layout.wire_bytes(*run) for run in ((24, 1), (0, 25), (20, 5))] == [
         count * whole - (4032 - 1536) for count in (1, 25, 5)
     ]
+
+
+def test_the_largest_image_is_legal_and_two_rows_more_are_not() -> None:
+    """2^30 bytes as pixels of two bytes; what is over is told with both numbers."""
+    assert ImageLayout(32_768, 16_384, 8, 4096).decoded_bytes == 1 << 30
+    with pytest.raises(ValueError, match=r"^an image of 1073872896 bytes is over the limit of 1073741824$"):
+        ImageLayout(32_768, 16_386, 8, 4096)
