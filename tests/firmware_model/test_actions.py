@@ -362,3 +362,13 @@ def test_a_stream_that_is_stopped_says_how_many_images_it_sent() -> None:
     kind = catalogue.BY_MESSAGE[image.StreamStopped].type
     (stopped,) = [image.StreamStopped.decode(frame.payload) for frame in frames if frame.type == kind]
     assert stopped == image.StreamStopped(0x4000, 2, sent) and sent > 3
+
+
+def test_a_host_that_is_heard_again_is_not_timed_any_more() -> None:
+    """Neither watchdog nor beacons go on; silence is watched from now."""
+    rig = module_in(ModuleState.RECOVERING)
+    rig.module.identified = False
+    assert rig.module.timers.at(ModuleTimer.ATTACH) is not None
+    rig.feed_module(rig.frame_to_module(link.Ping()))
+    assert rig.module.timers.at(ModuleTimer.ATTACH) is rig.module.timers.at(ModuleTimer.BEACON) is None
+    assert rig.module.timers.at(ModuleTimer.SILENCE) == rig.now + rig.module.silence_ns
