@@ -156,8 +156,8 @@ counts from before the first one, and has 22 to 40 us more, in which a module th
 others in Python. A reader that sleeps takes 51 to 77 us: the bell 15, and what follows runs cold. So the
 reader is awake when the next image is due ([decision 6](decisions/0006-awake-when-due.md)): 6 to 14 us
 when module and host have a core each. About 3 of these are the module's call, and 3 a frame's way from
-core to core with its checks. When the system keeps both on one core, it is 25 to 45 us: the module
-pushes its reader aside.
+core to core with its checks. Some systems keep both on one core for a while, and then it is 25 to 45 us,
+for the module pushes its reader aside: the benchmark gives each process a core of its own.
 """
 
 
