@@ -73,6 +73,7 @@ class Focus:
         self._told: dict[int, Value]
         # The temperature at which all was told and nothing moved; None: something happened since then.
         self._rested_celsius: Value | None = None
+        self._rested_moves = 0
         self.forget_told()
 
     def forget_told(self) -> None:
@@ -186,11 +187,13 @@ class Focus:
         if not moving or self._auto.state != self._told[AF_STATE]:
             self.tell_changes(now)
         if not moving and self._auto.resting:
-            self._rested_celsius = values[SENSOR_TEMPERATURE]
+            self._rested_celsius, self._rested_moves = values[SENSOR_TEMPERATURE], self.drive.moves
 
     @property
     def at_rest(self) -> bool:
         """Whether nothing happened since an `advance` that left nothing to do: it need not be called."""
+        if self._rested_moves != self.drive.moves:
+            return False
         return bool(self._rested_celsius == self._controls.values[SENSOR_TEMPERATURE])
 
     @property
@@ -208,7 +211,7 @@ class Focus:
 
     def read(self, now: int) -> None:
         """Put into the store what the lens and the autofocus are at now."""
-        if self._rested_celsius is not None:
+        if self.at_rest:
             return
         values = self._controls.values
         values[LENS_POSITION] = self.drive.position(now)

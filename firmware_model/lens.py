@@ -35,11 +35,14 @@ class LensDrive:
         self.lens = lens
         self._focus = Move(lens.position_min_dioptres, lens.position_min_dioptres, 0, 0)
         self._iris = Move(0.0, 0.0, 0, 0)
+        # How often it was told to move: what was read of it holds until it is told again.
+        self.moves = 0
 
     # --- focus ---
 
     def focus(self, dioptres: float, now: int) -> int:
         """Move the focus, from where it is, as far as the lens goes; when it will have settled."""
+        self.moves += 1
         low, high = self.lens.position_min_dioptres, self.lens.position_max_dioptres
         start, end = self.position(now), min(max(dioptres, low), high)
         took_ns = round(abs(end - start) / self.lens.focus_dioptres_per_s * NS_PER_S)
@@ -48,6 +51,7 @@ class LensDrive:
 
     def halt(self, now: int) -> None:
         """Stop the focus where it is."""
+        self.moves += 1
         here = self.position(now)
         self._focus = Move(here, here, now, now)
 
@@ -74,6 +78,7 @@ class LensDrive:
 
     def open_to(self, f_number: float, now: int) -> None:
         """Move the iris to the stop nearest to an f-number, one stop after the other."""
+        self.moves += 1
         start = self._iris.at(now)
         end = self.lens.stops.index(self.stop_nearest(f_number))
         self._iris = Move(start, end, now, now + round(abs(end - start) * self.lens.stop_ms * NS_PER_MS))
