@@ -303,15 +303,7 @@ CHECKS = (
         wrong_lane,
         ModuleState.CONTRACTED,
     ),
-    # A busy machine may stop in the middle of 4,096 bytes for longer than the gap time.
-    Check(
-        "judging.too-long",
-        "J7",
-        "A frame that is longer than was agreed is refused.",
-        too_long,
-        GREETED,
-        tries=3,
-    ),
+    Check("judging.too-long", "J7", "A frame that is longer than was agreed is refused.", too_long, GREETED),
     Check(
         "judging.state-first",
         "J8",
