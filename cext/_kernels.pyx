@@ -10,7 +10,7 @@ import numpy
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 
 cdef extern from "ring_images.h":
@@ -389,4 +389,5 @@ def frame_images(out, packed, first_chunk, chunk_count,
 
 include "frames.pyx"
 include "records.pyx"
+include "judge.pyx"
 include "ring_images.pyx"

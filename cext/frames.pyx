@@ -19,11 +19,23 @@ cdef enum:
     PAYLOAD_MAX = FRAME_MAX - FRAME_OVERHEAD
 
 
+cdef object _frame_of(type kind, const ll_small_frame *row, const uint8_t *payload):
+    """A `kind` of these fields; it has no other, and they may be set although it is frozen."""
+    cdef object frame = PyType_GenericAlloc(kind, 0)
+    PyObject_GenericSetAttr(frame, "type", row.type)
+    PyObject_GenericSetAttr(frame, "channel", row.channel)
+    PyObject_GenericSetAttr(frame, "session", row.session)
+    PyObject_GenericSetAttr(frame, "sequence", row.sequence)
+    PyObject_GenericSetAttr(frame, "payload", PyBytes_FromStringAndSize(<const char *>payload, row.length))
+    PyObject_GenericSetAttr(frame, "flags", row.flags)
+    PyObject_GenericSetAttr(frame, "version", row.version)
+    return frame
+
+
 def read_frame(data, Py_ssize_t start, kind):
     """As laserlink.protocol.wire.read_frame. `kind` is a dataclass with the fields of `frame.Frame`."""
     cdef Py_buffer view
     cdef ll_small_frame row
-    cdef object frame
     cdef const uint8_t *at
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
@@ -32,16 +44,7 @@ def read_frame(data, Py_ssize_t start, kind):
         at = <const uint8_t *>view.buf + start
         if ll_read_frame(at, view.len - start, FRAME_MAX, &row) == 0:
             return None
-        frame = PyType_GenericAlloc(kind, 0)
-        PyObject_GenericSetAttr(frame, "type", row.type)
-        PyObject_GenericSetAttr(frame, "channel", row.channel)
-        PyObject_GenericSetAttr(frame, "session", row.session)
-        PyObject_GenericSetAttr(frame, "sequence", row.sequence)
-        PyObject_GenericSetAttr(frame, "payload",
-                                PyBytes_FromStringAndSize(<const char *>at + LL_HEADER_BYTES, row.length))
-        PyObject_GenericSetAttr(frame, "flags", row.flags)
-        PyObject_GenericSetAttr(frame, "version", row.version)
-        return frame
+        return _frame_of(kind, &row, at + LL_HEADER_BYTES)
     finally:
         PyBuffer_Release(&view)
 

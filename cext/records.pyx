@@ -116,13 +116,14 @@ cdef class Flat:
 
     def decode(self, payload):
         """The record that these bytes are, or None."""
-        cdef Py_ssize_t size
         if not PyBytes_Check(payload):
             return None
-        size = PyBytes_GET_SIZE(payload)
+        return self._decode(<const uint8_t *>PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
+
+    cdef object _decode(self, const uint8_t *data, Py_ssize_t size):
         if size < self.item_bytes or (size > self.item_bytes and not self.tail_form):
             return None
-        return self._read(<const uint8_t *>PyBytes_AS_STRING(payload), size)
+        return self._read(data, size)
 
     cdef object _read(self, const uint8_t *data, Py_ssize_t size):
         cdef object record = PyType_GenericAlloc(self.kind, 0)

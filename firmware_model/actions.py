@@ -161,7 +161,7 @@ class Actions:
         if lit and not self._was_lit:
             self.timers.set(ModuleTimer.LIGHT, self.now + LIGHT_CONFIRM_NS)
         elif not lit:
-            self.timers.cancel(LIGHT)
+            self.timers.pop(LIGHT, None)
         self._was_lit = lit
 
     def heard_ping(self, sees_light: bool) -> None:

@@ -176,6 +176,8 @@ class ControlStore:
         self.controls = {control.id: control for control in controls_of(profile)}
         # Numbers, but for the rectangle: each of the type that its control says.
         self.values: dict[int, Any] = {}
+        # The value that was last wanted on the wire, and how it is there.
+        self._wired: dict[int, tuple[Any, ControlValue]] = {}
         self.set_id = 0
         self.reset()
 
@@ -199,8 +201,12 @@ class ControlStore:
         return tuple([self.wire_value(item.id) for item in wanted])
 
     def wire_value(self, control_id: int) -> ControlValue:
-        control = self._control(control_id)
-        return ControlValue(control_id, control.type, encode_value(control.type, self.values[control_id]))
+        """A value as it goes onto the wire. Raises UnknownControl."""
+        wired = self._wired.get(control_id)
+        if wired is None or wired[0] is not self.values[control_id]:
+            kind, value = self._control(control_id).type, self.values[control_id]
+            wired = self._wired[control_id] = value, ControlValue(control_id, kind, encode_value(kind, value))
+        return wired[1]
 
     def check(self, values: tuple[ControlValue, ...]) -> dict[int, Value]:
         """The values that a host wants to set. Raises the RemoteProtocolError that says why not."""

@@ -211,8 +211,6 @@ class Focus:
 
     def read(self, now: int) -> None:
         """Put into the store what the lens and the autofocus are at now."""
-        if self.at_rest:
-            return
         values = self._controls.values
         values[LENS_POSITION] = self.drive.position(now)
         values[LENS_APERTURE] = self.drive.f_number(now)

@@ -25,9 +25,9 @@ from laserlink.firmware_model.stream import ImageReady
 from laserlink.firmware_model.table import TABLE, Input
 from laserlink.firmware_model.thermal import level_of, slowdown_of
 from laserlink.firmware_model.timing import ModuleTimer
-from laserlink.protocol.connection import Received
 from laserlink.protocol.delivery import REPEAT, STALE
 from laserlink.protocol.errors import IllegalInState, RemoteProtocolError
+from laserlink.protocol.judge import Received
 from laserlink.protocol.messages import bulk, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Record, Reply, Request
 from laserlink.protocol.messages.power import TemperatureEvent
@@ -149,7 +149,7 @@ class Module(Actions):
         self.now = now
         if self.state is DETACHED or self.booting:
             return
-        for received in self.connection.receive(lane, data, now, self._get_state):
+        for received in self.connection.receive(lane, data, now, self):
             if not self.booting:
                 self._handle(received)
         self._advance()
@@ -203,8 +203,8 @@ class Module(Actions):
         """When `on_deadline` wants to be called; None: not before something happens."""
         return soonest(
             self.timers.next(),
-            self.connection.next_deadline(),
-            self.event_sender.next_deadline(),
+            self.connection.gaps.next() if self.connection.gaps else None,
+            self.event_sender.due_ns,
             self.streams.next_deadline(now, lit=self.state is STREAMING and self.shining),
             self.pattern.next_ns(now) if self.state is TRAINING else None,
             self._focus_deadline(now) if self.state in FOCUSING_STATES and not self.focus.at_rest else None,
@@ -224,7 +224,7 @@ class Module(Actions):
                 self.slow_down()
             else:
                 self._expire(_Expired[timer.name].value)
-        for received in self.connection.on_deadline(now, self._get_state):
+        for received in self.connection.on_deadline(now, self):
             self._handle(received)
         self.event_sender.on_deadline(now, self.response_ns)
         self._advance()
@@ -242,9 +242,6 @@ class Module(Actions):
         return ModuleOutputs(self.laser, self.power.sensor_on, draw * powered, self.power.limit_ma * powered)
 
     # --- inputs ---
-
-    def _get_state(self) -> S:
-        return self.state
 
     def _step(self, happening: Input, message: Record | None = None) -> Any:
         """Look up the row and follow it; what its action returned (the reply, for a request)."""
@@ -305,8 +302,10 @@ class Module(Actions):
     def _advance(self) -> None:
         """Let the lens and the streams go on, and tell when they are done."""
         lit = self.state is STREAMING and self.shining
-        self._advance_lens(lit)
-        if self.streams.configured:
+        # An image names the set that holds what is read of the lens as its exposure begins.
+        if self.state in FOCUSING_STATES and (lit or not self.focus.at_rest):
+            self._advance_lens(lit)
+        if self.streams.by_channel:
             self._events.extend(self.streams.advance(self.now, lit=lit))
             finished = self.streams.take_finished()
             for end in finished:
@@ -329,9 +328,6 @@ class Module(Actions):
         return self.streams.sensor_ready_ns if self.power.sensor_on else None
 
     def _advance_lens(self, lit: bool) -> None:
-        """An image names the set that holds what is read of the lens as its exposure begins."""
-        if self.state not in FOCUSING_STATES or (self.focus.at_rest and not lit):
-            return
         ready_ns = self._sensor_ready_ns if self.focus.looks else None
         ready = ready_ns is not None and ready_ns <= self.now
         self._events.extend(self.focus.advance(self.now, sensor_ready=ready))

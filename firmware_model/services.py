@@ -11,9 +11,9 @@ from laserlink.firmware_model.actions import Actions
 from laserlink.firmware_model.bulk import file_part
 from laserlink.firmware_model.controls import Control
 from laserlink.protocol.catalogue import EVENT_CHANNEL
-from laserlink.protocol.connection import Received
 from laserlink.protocol.errors import LimitExceeded, OutOfBounds, UnknownControl, WrongChannel
 from laserlink.protocol.frame import OVERHEAD_BYTES
+from laserlink.protocol.judge import Received
 from laserlink.protocol.limits import CONTROLS_MAX, ECHO_BYTES_MAX
 from laserlink.protocol.messages import bulk, control, diagnostics, image, link
 from laserlink.protocol.messages.layout import Record
@@ -78,16 +78,16 @@ def echo(module: Actions, received: Received, request: diagnostics.Echo) -> diag
     return diagnostics.EchoReply(request.request_id, request.data)
 
 
-def _is_spoken(module: Actions, known: Control | None) -> bool:
+def _is_spoken(module: Actions, known: Control) -> bool:
     """Whether a control's type is one that hello agreed on."""
-    is_rectangle = known is not None and known.type is RECTANGLE
-    return not is_rectangle or link.Features.RECTANGLES in module.connection.features
+    return known.type is not RECTANGLE or link.Features.RECTANGLES in module.connection.features
 
 
 def _check_spoken(module: Actions, named: Iterable[control.ControlId | control.ControlValue]) -> None:
     """Raises UnknownControl for one that this session does not have."""
     for item in named:
-        if not _is_spoken(module, module.controls.controls.get(item.id)):
+        known = module.controls.controls.get(item.id)
+        if known is not None and known.type is RECTANGLE and not _is_spoken(module, known):
             raise UnknownControl(f"this session has no control {item.id}", item.id)
 
 
@@ -114,7 +114,8 @@ def control_list(module: Actions, received: Received, request: control.ControlLi
 def control_get(module: Actions, received: Received, request: control.ControlGet) -> control.ControlValues:
     """The values in force, and what is read of the lens."""
     _check_spoken(module, request.controls)
-    module.focus.read(module.now)
+    if not module.focus.at_rest:
+        module.focus.read(module.now)
     return control.ControlValues(
         request.request_id, module.controls.set_id, module.controls.get(request.controls)
     )

@@ -80,7 +80,7 @@ class Streams:
         self._power = power
         self._controls = controls
         self._lens = lens
-        self._streams: dict[int, Stream] = {}
+        self.by_channel: dict[int, Stream] = {}
         self._image_ids: dict[int, int] = {}
         self._turn = 0
         self.sensor_ready_ns = 0
@@ -94,7 +94,7 @@ class Streams:
         """UnknownStream, UnknownMode, ValueOutOfRange or PowerBudget; the stream then stays as it was."""
         if message.channel not in Channel.STREAM.value:
             raise UnknownStream(f"images take channels 2 to 14, not {message.channel}", message.channel)
-        old = self._streams.get(message.channel)
+        old = self.by_channel.get(message.channel)
         if old and old.active:
             raise UnknownStream(f"stream {message.channel} is running", message.channel)
         mode = self._mode(message)
@@ -102,7 +102,7 @@ class Streams:
         layout = ImageLayout(region[2], region[3], message.bits, self._connection.out_bytes_max)
         interval = self._interval_ns(mode, layout)
         stream = Stream(message.channel, mode, layout, region, interval, kept=old.kept if old else deque())
-        self._streams[message.channel] = stream
+        self.by_channel[message.channel] = stream
         return StreamConfigured(
             message.request_id,
             message.channel,
@@ -178,9 +178,9 @@ class Streams:
         return self._image_ids.get(channel, 0) % ((1 << 32) - 1) + 1
 
     def _stream(self, channel: int) -> Stream:
-        if channel not in self._streams:
+        if channel not in self.by_channel:
             raise UnknownStream(f"stream {channel} is not configured", channel)
-        return self._streams[channel]
+        return self.by_channel[channel]
 
     def grant(self, channel: int, sequence: int) -> None:
         """Absolute credit; an older grant never takes anything back."""
@@ -237,14 +237,9 @@ class Streams:
 
     # --- time ---
 
-    @property
-    def configured(self) -> bool:
-        """Whether there is any stream, running or not."""
-        return bool(self._streams)
-
     def advance(self, now: int, *, lit: bool) -> Iterator[ExposureWanted]:
         """Begin the exposures that are due, and forget images that were kept long enough."""
-        for stream in self._streams.values():
+        for stream in self.by_channel.values():
             while stream.kept and stream.kept[0].expires_ns <= now:
                 gone = stream.kept.popleft()
                 stream.repeats = deque(item for item in stream.repeats if item[0] is not gone)
@@ -255,7 +250,7 @@ class Streams:
         """Whether `advance` would begin an exposure."""
         return lit and any(
             self._may_expose(stream) and now >= self._exposure_due_ns(stream)
-            for stream in self._streams.values()
+            for stream in self.by_channel.values()
         )
 
     def _may_expose(self, stream: Stream) -> bool:
@@ -321,17 +316,17 @@ class Streams:
 
     def image_ready(self, ready: ImageReady) -> None:
         """Take the pixels of an exposure; of one that is not wanted any more, nothing."""
-        stream = self._streams.get(ready.channel)
+        stream = self.by_channel.get(ready.channel)
         job = stream.find(ready.image_id) if stream else None
         if job is not None:
             job.image = ready.image
 
     def next_deadline(self, now: int, *, lit: bool) -> int | None:
         """When `advance` has something to do, or `fill` has more to send."""
-        if not self._streams:
+        if not self.by_channel:
             return None
         due: list[int] = []
-        for stream in self._streams.values():
+        for stream in self.by_channel.values():
             if stream.kept:
                 due.append(stream.kept[0].expires_ns)
             if lit and self._may_expose(stream):
@@ -342,7 +337,7 @@ class Streams:
 
     def adjust(self) -> Iterator[StreamChanged]:
         """Fit the running streams to the contract, the temperature and each other, without a restart."""
-        for stream in self._streams.values():
+        for stream in self.by_channel.values():
             if not stream.active:
                 continue
             interval = self._interval_ns(stream.mode, stream.layout)
@@ -353,29 +348,29 @@ class Streams:
 
     def end_all(self, end: StreamEnd) -> list[StreamEnded]:
         """End every running stream; what the host must know of each."""
-        running = [stream for stream in self._streams.values() if stream.active]
+        running = [stream for stream in self.by_channel.values() if stream.active]
         for stream in running:
             self.stop(stream.channel)
         return [_end_of(stream, end) for stream in running]
 
     def reset(self) -> None:
         """Forget all streams, as a new session does."""
-        self._streams.clear()
+        self.by_channel.clear()
         self._image_ids.clear()
 
     @property
     def active_channels(self) -> list[int]:
-        return [stream.channel for stream in self._streams.values() if stream.active]
+        return [stream.channel for stream in self.by_channel.values() if stream.active]
 
     @property
     def gbps(self) -> float:
-        return sum(stream.gbps for stream in self._streams.values())
+        return sum(stream.gbps for stream in self.by_channel.values())
 
     def take_finished(self) -> list[StreamEnded]:
         """The ends of streams that have sent all they were asked for."""
         done = [
             stream
-            for stream in self._streams.values()
+            for stream in self.by_channel.values()
             if stream.active and not stream.endless and not stream.remaining and not stream.jobs
         ]
         for stream in done:
@@ -387,9 +382,9 @@ class Streams:
     def fill(self, out: memoryview, now: int) -> int:
         """Write whole frames into `out`: repeats before new ones, streams in turn; how many bytes."""
         written = 0
-        order = sorted(self._streams)
+        order = sorted(self.by_channel)
         for index in range(len(order)):
-            stream = self._streams[order[(index + self._turn) % len(order)]]
+            stream = self.by_channel[order[(index + self._turn) % len(order)]]
             written += self._fill_repeats(stream, out[written:])
             written += self._fill_jobs(stream, out[written:], now)
         self._turn += 1
@@ -398,7 +393,7 @@ class Streams:
     def next_run(self, now: int) -> ChunkRun | None:
         """Chunks that may go now, of one stream; None: there are none, or `fill` has others to say."""
         self._turn += 1
-        return next_run(self._streams, self._turn, self._connection.session, now)
+        return next_run(self.by_channel, self._turn, self._connection.session, now)
 
     def _fill_repeats(self, stream: Stream, out: memoryview) -> int:
         written = 0

@@ -195,11 +195,10 @@ class Actions:
         if self._light_ping is not None and (pong.number - self._light_ping) % (1 << 32) < 1 << 31:
             self._light_ping = None
 
-    def heard(self) -> None:
-        """Something came on the sideband; light alone does not show that the module listens."""
-        self.heard_ns = self.now
+    def watch_silence(self) -> None:
+        """Look again when the module may have been silent too long; light does not show that it listens."""
         if self.connection.session and self.state is not S.POWERED:
-            self.timers.set(HostTimer.SILENCE, self.now + self.silence_ns)
+            self.timers.set(HostTimer.SILENCE, self.heard_ns + self.silence_ns)
 
     # --- actions: contact ---
 
@@ -304,7 +303,6 @@ class Actions:
         self.module_id = reply.module_id
         self.event_receiver = EventReceiver(reply.first_sequence)
         self.send_ping()
-        self.timers.set(HostTimer.SILENCE, self.now + self.silence_ns)
         self.submit(power.PowerCapabilities(offers=self.power.offers))
 
     def _take_lanes(self, lanes: tuple[link.LaneOffer, ...]) -> None:

@@ -23,7 +23,7 @@ from laserlink.host_driver.auto_exposure import Exposure, Limits, as_controls, m
 from laserlink.host_driver.errors import NoDeviceFound
 from laserlink.host_driver.identity import cfa_of, mode_named, suitable_mode
 from laserlink.host_driver.lanes.driver import Driver
-from laserlink.host_driver.lanes.inbox import Inbox, Received
+from laserlink.host_driver.lanes.inbox import USABLE, Inbox, Received
 from laserlink.host_driver.lanes.url import Target, open_target
 from laserlink.host_driver.machine import Host
 from laserlink.host_driver.power import Contract
@@ -66,6 +66,8 @@ IMAGES_MAX = (1 << 32) - 1
 # Small pictures that the exposure may take to settle; from a hundred times too bright it takes five.
 SETTLING_IMAGES_MAX = 12
 REGION_MAX = (1 << 16) - 1
+# What a wait for the machine ends with that ends without its word.
+UNHEARD = (FutureTimeout, CancelledError, LinkTimeout)
 
 T = TypeVar("T")
 
@@ -154,37 +156,38 @@ class Camera(Series):
     def _ready(self) -> tuple[Driver, Descriptor]:
         """The driver and the descriptor of an attached module; attaches again when it was lost."""
         with self._attaching:
-            if self._closed.is_set():
-                raise LocalProtocolError("the camera is closed")
-            if self._driver is None or self._driver.gone or self._inbox.failure is not None:
+            driver, descriptor = self._driver, self._inbox.descriptor
+            if driver is None or driver.gone or self._inbox.failure is not None:
+                if self._closed.is_set():
+                    raise LocalProtocolError("the camera is closed")
                 self._attach_again()
-            elif not self._inbox.ready:
-                self._inbox.wait(
-                    lambda inbox: inbox.ready,
-                    self._timeout,
-                    "the module did not attach again",
-                )
+            elif descriptor is not None and self._inbox.state in USABLE:
+                return driver, descriptor
+            else:
+                self._inbox.wait(lambda inbox: inbox.ready, self._timeout, "the module did not attach again")
             driver, descriptor = self._driver, self._inbox.descriptor
         if driver is None or descriptor is None:
             raise self._inbox.failure or LinkTimeout("the module did not attach")
         return driver, descriptor
 
-    def _result(self, wait: Callable[[], T]) -> T:
-        """What was waited for. Raises what the module answered, or what ended the link."""
-        try:
-            return wait()
-        except (FutureTimeout, CancelledError):
-            raise self._inbox.failure or LinkTimeout("the module did not answer") from None
-        except LinkTimeout as error:
-            raise self._inbox.failure or error from None
+    def _unheard(self, error: Exception) -> Exception:
+        """Why there is no answer: what ended the link, if anything did."""
+        late = error if isinstance(error, LinkTimeout) else LinkTimeout("the module did not answer")
+        return self._inbox.failure or late
 
     def _look(self, driver: Driver, look: Callable[[Host], T]) -> T:
         """What there is to see of the machine, between two steps of it."""
-        return self._result(lambda: driver.look(look, REPLY_SECONDS))
+        try:
+            return driver.look(look, REPLY_SECONDS)
+        except UNHEARD as error:
+            raise self._unheard(error) from None
 
     def _ask(self, driver: Driver, ask: Callable[[Host, int], Request]) -> Record:
-        """The reply to a request that the host makes."""
-        return self._result(lambda: driver.exchange(ask, REPLY_SECONDS))
+        """The reply to a request that the host makes. Raises what the module answered, or `_unheard`."""
+        try:
+            return driver.exchange(ask, REPLY_SECONDS)
+        except UNHEARD as error:
+            raise self._unheard(error) from None
 
     def _request(self, message: Request, driver: Driver | None = None) -> Record:
         return self._ask(driver or self._ready()[0], lambda host, now: host.request(message, now))
@@ -267,7 +270,8 @@ class Camera(Series):
         def ask(host: Host, now: int) -> Request:
             known = host.controls.known
             try:
-                ids.update([(name, known[name].id) for name in names])
+                for name in names:
+                    ids[name] = known[name].id
             except KeyError:
                 unknown = ", ".join(sorted({name for name in names if name not in known}))
                 raise LocalProtocolError(f"this module has no control {unknown}") from None

@@ -1,6 +1,7 @@
 """What the host tells its caller, by `Host.next_event`; images come as `assembly.ImageDone`."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from laserlink.protocol.errors import RemoteProtocolError
 from laserlink.protocol.messages import identity
@@ -44,8 +45,7 @@ class NoDevice:
     version: int = 0
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(NamedTuple):
     """Event: the module answered a request; by an error, when it refused."""
 
     request: Request

@@ -19,8 +19,8 @@ from laserlink.host_driver.table import TABLE, Input
 from laserlink.host_driver.timing import HostTimer
 from laserlink.protocol import catalogue
 from laserlink.protocol._accel import Slot
-from laserlink.protocol.connection import Received
 from laserlink.protocol.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
+from laserlink.protocol.judge import Received
 from laserlink.protocol.limits import CONTROLS_PER_REQUEST
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.control import Value
@@ -95,7 +95,7 @@ EXPIRED = {
 
 
 # Looked up for every message: an attribute of an enumeration is a call.
-STREAMING, ALIVE = S.STREAMING, Input.ALIVE
+STREAMING, RECOVERING, SILENCE = S.STREAMING, S.RECOVERING, HostTimer.SILENCE
 
 
 class Host(Actions):
@@ -125,9 +125,10 @@ class Host(Actions):
         """
         self.now = now
         take_images = self.streams.take_images if lane is self.connection.image_lane else None
-        for received in self.connection.receive(lane, data, now, self._get_state, take_images, more=more):
+        for received in self.connection.receive(lane, data, now, self, take_images, more=more):
             self._handle(received)
-        self.take_damaged_pattern()
+        if self.connection.damaged:
+            self.take_damaged_pattern()
         self._advance()
         return len(data) - self.connection.untaken
 
@@ -154,19 +155,19 @@ class Host(Actions):
 
     def next_deadline(self, now: int) -> int | None:
         """When `on_deadline` wants to be called; None: not before something happens."""
-        return soonest(
-            self.timers.next(),
-            self.connection.next_deadline(),
-            self.requests.next_deadline(),
-            self.streams.next_deadline(),
-        )
+        due = min(self.timers.values()) if self.timers else None
+        if self.requests.due_ns is not None and (due is None or self.requests.due_ns < due):
+            due = self.requests.due_ns
+        if self.connection.gaps or self.streams.by_channel:
+            return soonest(due, self.connection.gaps.next(), self.streams.next_deadline())
+        return due
 
     def on_deadline(self, now: int) -> None:
         """Time has passed."""
         self.now = now
         while (timer := self.timers.pop_due(now)) is not None:
             self._expire(timer)
-        for received in self.connection.on_deadline(now, self._get_state):
+        for received in self.connection.on_deadline(now, self):
             self._handle(received)
         failed = self.requests.on_deadline(now, self.response_ns)
         if failed is not None:
@@ -210,9 +211,6 @@ class Host(Actions):
         return HostOutputs(self.power.rail_ma)
 
     # --- inputs ---
-
-    def _get_state(self) -> S:
-        return self.state
 
     def _step(self, happening: Input, message: Any = None) -> bool:
         """Look up the row and follow it; False when there is none."""
@@ -266,6 +264,8 @@ class Host(Actions):
                 self.repeat_hello()
             case HostTimer.PING:
                 self.send_ping()
+            case HostTimer.SILENCE if self.now < self.heard_ns + self.silence_ns:
+                self.watch_silence()
             case HostTimer.SILENCE:
                 self._fall_silent()
             case _:
@@ -277,9 +277,10 @@ class Host(Actions):
 
     def _advance(self) -> None:
         """Let images go on, and tell of those that are done."""
-        if self.streams.advance(self.now, self.heard_ns):
-            self.send_ping()
-        self.take_done_images()
+        if self.streams.by_channel:
+            if self.streams.advance(self.now, self.heard_ns):
+                self.send_ping()
+            self.take_done_images()
         if self.state is STREAMING and not self.streams.active:
             self._step(Input.STREAMS_DONE)
 
@@ -292,8 +293,12 @@ class Host(Actions):
                 self._beacon(message)
                 return
             if received.lane is SIDEBAND:
-                self.heard()
-                self._step(ALIVE)
+                self.heard_ns = self.now
+                # It is not set again with each word: it goes on when it is due.
+                if SILENCE not in self.timers:
+                    self.watch_silence()
+                if self.state is RECOVERING:
+                    self._step(Input.ALIVE)
             if isinstance(message, (Reply, link.Error)):
                 self._answer(message)
             elif isinstance(message, Event):
@@ -364,19 +369,18 @@ class Host(Actions):
                 self.tell(ModuleEvent(message))
             return
         try:
-            self._follow(request, message)
-            self.tell(Answered(request, message))
+            if not isinstance(request, ASIDE):
+                self._follow(request, message)
+            self.events.append(Answered(request, message))
         except RemoteProtocolError as error:
             self.tell(Unanswered(request, error))
             raise
         finally:
-            if not self.requests.idle:
+            if self.requests.waiting:
                 self.requests.pump(self.now, self.response_ns)
 
     def _follow(self, request: Request, reply: Record) -> None:
         """What an answer means for the host's own parts, and for its state."""
-        if isinstance(request, ASIDE):
-            return
         match request, reply:
             case diagnostics.TrainResult(), link.Error():
                 self._step(Input.TRAINING_FAILED, reply)

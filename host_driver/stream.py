@@ -91,7 +91,7 @@ class HostStreams:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.pictures = PicturePool()
-        self._streams: dict[int, HostStream] = {}
+        self.by_channel: dict[int, HostStream] = {}
         self._done: deque[ImageDone] = deque()
         self._slots: list[_accel.Slot] = []
         self.paused = False
@@ -120,9 +120,9 @@ class HostStreams:
         if told != (asked.channel, layout.coded_bytes, layout.chunk_bytes, layout.frames):
             raise MalformedPayload(f"stream {reply.channel}: sizes contradict each other", reply.channel)
         stream = HostStream(reply.channel, layout, reply.interval_us)
-        if (before := self._streams.get(reply.channel)) is not None:
+        if (before := self.by_channel.get(reply.channel)) is not None:
             self._abandon(before, now)
-        self._streams[reply.channel] = stream
+        self.by_channel[reply.channel] = stream
 
     def started(self, images: int, reply: StreamStarted, now: int) -> None:
         """The first exposure begins: grant the images that there is memory for.
@@ -137,7 +137,7 @@ class HostStreams:
         self._abandon(stream, now)
         stream.start_id = reply.request_id
         stream.active, stream.ended, stream.images_sent = True, False, 0
-        self.pictures.use(item.layout.pixels for item in self._streams.values() if item.active)
+        self.pictures.use(item.layout.pixels for item in self.by_channel.values() if item.active)
         stream.images_wanted, stream.images_done, stream.granted = images, 0, 0
         stream.first_sequence = reply.first_sequence
         stream.first_image_id = stream.next_image_id = reply.first_image_id
@@ -158,7 +158,7 @@ class HostStreams:
 
     def repeat_grants(self) -> None:
         """Say the credit of all running streams again: a lost grant is harmless."""
-        for stream in self._streams.values():
+        for stream in self.by_channel.values():
             if stream.active and stream.granted:
                 self._connection.send(Credit(stream.credit), stream.channel)
 
@@ -190,7 +190,7 @@ class HostStreams:
 
     def abandon_all(self, now: int) -> None:
         """The session is lost: what was complete is kept, the rest is handed over with its gaps."""
-        for stream in self._streams.values():
+        for stream in self.by_channel.values():
             self._abandon(stream, now)
 
     def _abandon(self, stream: HostStream, now: int) -> None:
@@ -200,7 +200,7 @@ class HostStreams:
 
     def reset(self) -> None:
         """Forget all streams, as a new session does."""
-        self._streams.clear()
+        self.by_channel.clear()
         self._slots = []
         self.paused = False
         self.unheard.clear()
@@ -212,15 +212,15 @@ class HostStreams:
         return channels
 
     def _find(self, channel: int) -> HostStream:
-        if channel not in self._streams:
+        if channel not in self.by_channel:
             raise UnknownStream(f"stream {channel} is not configured", channel)
-        return self._streams[channel]
+        return self.by_channel[channel]
 
     def layout_of(self, channel: int) -> ImageLayout:
         """The layout of a configured stream. Raises LocalProtocolError."""
-        if channel not in self._streams:
+        if channel not in self.by_channel:
             raise LocalProtocolError(f"stream {channel} is not configured")
-        return self._streams[channel].layout
+        return self.by_channel[channel].layout
 
     def interval_us(self, channel: int) -> int:
         """From one image of a configured stream to the next, as it is now. Raises UnknownStream."""
@@ -228,7 +228,7 @@ class HostStreams:
 
     @property
     def active(self) -> bool:
-        return any(stream.active for stream in self._streams.values())
+        return any(stream.active for stream in self.by_channel.values())
 
     # --- what arrives ---
 
@@ -290,7 +290,7 @@ class HostStreams:
         self._update_slots()
 
     def _update_slots(self) -> None:
-        self._slots = [item.slot for stream in self._streams.values() for item in stream.open.values()]
+        self._slots = [item.slot for stream in self.by_channel.values() for item in stream.open.values()]
 
     # --- time ---
 
@@ -313,7 +313,7 @@ class HostStreams:
     def resume(self, now: int) -> None:
         """The image lane carries again: images in the middle go on from here."""
         self.paused = False
-        for stream in self._streams.values():
+        for stream in self.by_channel.values():
             stream.probe_ns = now
             for assembly in stream.open.values():
                 assembly.progress_ns = now
@@ -326,7 +326,7 @@ class HostStreams:
         keep-alive decides what that silence means. True: a word of the module is wanted now.
         """
         word_wanted = False
-        for stream in self._streams.values():
+        for stream in self.by_channel.values():
             for assembly in list(stream.open.values()):
                 word_wanted |= self._advance_one(stream, assembly, now, heard_ns)
             self._probe(stream, now)
@@ -379,10 +379,10 @@ class HostStreams:
         return stream.ended and not stream.open and stream.images_done >= stream.images_sent
 
     def next_deadline(self) -> int | None:
-        if self.paused or not self._streams:
+        if self.paused or not self.by_channel:
             return None
-        due = [item.check_ns for stream in self._streams.values() for item in stream.open.values()]
-        unseen = [stream.probe_ns for stream in self._streams.values() if stream.unseen]
+        due = [item.check_ns for stream in self.by_channel.values() for item in stream.open.values()]
+        unseen = [stream.probe_ns for stream in self.by_channel.values() if stream.unseen]
         if unseen and self._resends:
             due += unseen
         return min(due) if due else None

@@ -1,11 +1,12 @@
 """Picks the C kernel or its Python reference, same names and signatures; the only door to laserlink.cext.
 
 Everything on a hot path imports from here. The references stay importable from their own modules.
-`receive_images` is None without the kernel: then the framer finds the frames, and `Slot.place` takes them.
+`receive_images` and `Judge` are None without the kernel: then the framer finds the frames, `Slot.place` and
+`Connection` take them.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from laserlink.cext import kernels
 from laserlink.protocol import digest
@@ -29,6 +30,7 @@ else:
 
 __all__ = [
     "Flat",
+    "Judge",
     "Slot",
     "add",
     "bad_bytes",
@@ -47,6 +49,8 @@ __all__ = [
 # receive_images(data, session, max_payload, slots) -> bytes taken from the start of `data`.
 receive_images: Callable[[AnyBuffer, int, int, Sequence[Slot]], int] | None
 receive_images = None if kernels is None else kernels.receive_images
+# Its reference is Connection, which judges every frame that the kernel leaves alone.
+Judge: Any = None if kernels is None else kernels.Judge
 
 
 def strip_digests(packed: AnyBuffer, strip_bytes: int) -> list[int]:

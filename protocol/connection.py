@@ -9,25 +9,21 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import NamedTuple
+from typing import Protocol
 
 from laserlink.protocol import catalogue
-from laserlink.protocol.catalogue import Carrier, Channel, Direction, Row
+from laserlink.protocol.catalogue import Channel, Direction, Row
 from laserlink.protocol.errors import (
     FrameTooLong,
     IllegalInState,
     LocalProtocolError,
     RemoteProtocolError,
-    ReservedBitSet,
     UnknownType,
-    UnsupportedVersion,
     WrongChannel,
     WrongDirection,
     WrongLane,
 )
 from laserlink.protocol.frame import (
-    CHANNEL_MAX,
-    LEGAL_FLAGS,
     OVERHEAD_BYTES,
     VERSION_MAJOR,
     Flags,
@@ -35,6 +31,7 @@ from laserlink.protocol.frame import (
     wire_of,
 )
 from laserlink.protocol.framer import BadFrame, BadReason, Framer, damaged_frames, frame_at
+from laserlink.protocol.judge import IMAGE, UNNEGOTIATED, Received, lone_frame, row_of
 from laserlink.protocol.limits import (
     ERROR_TEXT_BYTES_MAX,
     ERRORS_PER_SECOND,
@@ -59,19 +56,6 @@ class Role(Enum):
     MODULE = Direction.TO_HOST
 
 
-class Received(NamedTuple):
-    """A legal message of this session (or a beacon, or a hello).
-
-    Of a request, the state has not been judged: one that is repeated is answered as it was, whatever the
-    state is by now, and only a new one must be legal in it.
-    """
-
-    lane: LaneKind
-    frame: Frame
-    message: Record
-    row: Row
-
-
 @dataclass
 class Counters:
     """What a connection saw; `bad` counts by reason, `offences` by error code."""
@@ -89,39 +73,19 @@ class Counters:
     offences: Counter[str] = field(default_factory=Counter)
 
 
-# Looked up for every frame: an attribute of an enumeration is a call.
-IMAGE = Carrier.IMAGE
-# As a number: inverting flags forgets the bits that have no name.
-_RESERVED_FLAGS = ~int(LEGAL_FLAGS)
 _FLAGS = {
     role: int(Flags.ACK_REQUESTED) * (role == "event") for role in ("request", "reply", "event", "datagram")
 }
 # Control before events, events before images, images before bulk: as the channels are declared.
 _PRIORITY = {row.type: tuple(Channel).index(row.channel) for row in catalogue.ROWS}
-State = Callable[[], IntEnum]
 TakeImages = Callable[[memoryview], int]
 
 
-# Judged by the limit that holds before any hello, also when a session has agreed on a larger one.
-UNNEGOTIATED = frozenset({catalogue.HELLO, catalogue.BEACON})
+class Machine(Protocol):
+    """Who asks, as far as a connection cares: handling one message may change what the next may be."""
 
-
-def row_of(frame: Frame) -> Row:
-    """What the catalogue says of a frame, whoever sent it.
-
-    Raises:
-        UnsupportedVersion, ReservedBitSet, UnknownType: nothing, and why.
-    """
-    if frame.version >> 4 != VERSION_MAJOR:
-        raise UnsupportedVersion(f"version {frame.version_major} is not spoken here", frame.version)
-    if frame.flags & _RESERVED_FLAGS:
-        raise ReservedBitSet(f"flags {frame.flags:#04x} are reserved", frame.flags)
-    if frame.channel > CHANNEL_MAX:
-        raise ReservedBitSet(f"channel {frame.channel:#04x} has reserved bits", frame.channel)
-    row = catalogue.BY_TYPE.get(frame.type)
-    if row is None:
-        raise UnknownType(f"type {frame.type:#04x} is unknown", frame.type)
-    return row
+    @property
+    def state(self) -> IntEnum: ...
 
 
 class Connection:
@@ -137,6 +101,7 @@ class Connection:
             raise LocalProtocolError("a link needs a sideband (or plain serial) lane")
         self.role = role
         self._sends: Direction = role.value
+        self._lone_frame = lone_frame(self._sends)
         self.lanes = {offer.kind: offer for offer in lanes}
         self._share(frozenset(self.lanes))
         self._extended: dict[tuple[int, LaneKind, int], tuple[LaneOffer, int]] = {}
@@ -150,13 +115,15 @@ class Connection:
         self.out_bytes_max = FRAME_BYTES_MIN_OFFER
         self.in_bytes_max = FRAME_BYTES_MIN_OFFER
         self._framers = {kind: Framer() for kind in self.lanes}
-        self._gaps: Deadlines[LaneKind] = Deadlines()
+        self.gaps: Deadlines[LaneKind] = Deadlines()
         self._next_sequence: dict[int, int] = {}
         self._first_sequence = 0
         self._errors_at: deque[int] = deque(maxlen=ERRORS_PER_SECOND)
         self._queues: dict[LaneKind, tuple[deque[bytes], ...]] = {
             kind: tuple(deque() for _ in Channel) for kind in self.lanes
         }
+        # How many frames wait for each lane.
+        self.queued = dict.fromkeys(self.lanes, 0)
 
     # --- the session ---
 
@@ -189,9 +156,8 @@ class Connection:
         self._share(frozenset(self.lanes))
         self._extended.clear()
         self._next_sequence.clear()
-        for queues in self._queues.values():
-            for queue in queues:
-                queue.clear()
+        for lane in self.lanes:
+            self.forget_queue(lane)
 
     def use_lanes(self, kinds: set[LaneKind]) -> None:
         """Use only the lanes that both ends have, until the session ends."""
@@ -199,7 +165,7 @@ class Connection:
 
     def reset_lanes(self) -> None:
         """Forget bytes that were received and not decided: the wires were cut."""
-        self._gaps.clear()
+        self.gaps.clear()
         self._framers = {kind: Framer() for kind in self.lanes}
 
     # --- time ---
@@ -218,16 +184,13 @@ class Connection:
         self._extended[timer_ns, lane, size] = offer, extended
         return extended
 
-    def next_deadline(self) -> int | None:
-        return self._gaps.next()
-
-    def on_deadline(self, now: int, state: State) -> Iterator[Received]:
+    def on_deadline(self, now: int, machine: Machine) -> Iterator[Received]:
         """Give up frames that were started and never finished; what their bytes hold comes out."""
-        while (lane := self._gaps.pop_due(now)) is not None:
+        while (lane := self.gaps.pop_due(now)) is not None:
             framer = self._framers[lane]
             framer.abandon()
             while (item := framer.next_item()) is not None:
-                if (received := self._judge(lane, item, now, state)) is not None:
+                if (received := self._judge(lane, item, now, machine)) is not None:
                     yield received
 
     # --- receiving ---
@@ -237,14 +200,14 @@ class Connection:
         lane: LaneKind,
         data: bytes | bytearray | memoryview,
         now: int,
-        state: State,
+        machine: Machine,
         take_images: TakeImages | None = None,
         *,
         more: bool = False,
     ) -> Iterable[Received]:
         """Every legal message that the bytes complete, in order; the rest is counted, or answered.
 
-        `state` is asked for each frame, as handling one may change what the next may be. `take_images` is
+        The state of `machine` is asked for each frame. `take_images` is
         the fast path: it is shown whole undecided bytes and returns how many it took. With `more`, the caller
         has further bytes of the stream at hand, and will show again the last `untaken` of these.
         """
@@ -253,27 +216,24 @@ class Connection:
             raise LocalProtocolError(f"this link has no {lane.name.lower()} lane")
         size = len(data)
         self.counters.bytes_received += size
-        if size <= FRAME_BYTES_MAX and framer.idle:
-            # The usual case: one whole frame, and nothing of an image, which has a way of its own.
-            frame = frame_at(data, 0)
-            if (
-                frame is not None
-                and OVERHEAD_BYTES + len(frame.payload) == size
-                and (frame.type != catalogue.IMAGE_DATA or take_images is None)
-            ):
+        if self._lone_frame is not None and framer.idle:
+            received = self._lone_frame(
+                data, lane, self.image_lane, self.session, self.in_bytes_max, self.features, machine.state
+            )
+            if received is not None:
                 self.untaken = 0
-                if self._gaps:
-                    self._gaps.cancel(lane)
-                received = self._judge(lane, frame, now, state)
-                return () if received is None else (received,)
-        return self._receive_pieces(lane, memoryview(data), now, state, take_images, more=more)
+                if self.gaps:
+                    self.gaps.pop(lane, None)
+                self.counters.frames_received += 1
+                return (received,)
+        return self._receive_pieces(lane, memoryview(data), now, machine, take_images, more=more)
 
     def _receive_pieces(
         self,
         lane: LaneKind,
         view: memoryview,
         now: int,
-        state: State,
+        machine: Machine,
         take_images: TakeImages | None,
         *,
         more: bool,
@@ -288,7 +248,7 @@ class Connection:
                 frame = frame_at(view, position)
                 if frame is not None:
                     position += OVERHEAD_BYTES + len(frame.payload)
-                    received = self._judge(lane, frame, now, state)
+                    received = self._judge(lane, frame, now, machine)
                     if received is not None:
                         yield received
                     continue
@@ -302,7 +262,7 @@ class Connection:
                 if position == size:
                     break
                 continue
-            if (received := self._judge(lane, item, now, state)) is not None:
+            if (received := self._judge(lane, item, now, machine)) is not None:
                 yield received
             position -= framer.take_back(position)
         if more:
@@ -317,11 +277,11 @@ class Connection:
 
     def _watch_gap(self, lane: LaneKind, now: int) -> None:
         if self._framers[lane].pending:
-            self._gaps.set(lane, now + self.extended(GAP_NS, lane))
-        elif self._gaps:
-            self._gaps.cancel(lane)
+            self.gaps.set(lane, now + self.extended(GAP_NS, lane))
+        elif self.gaps:
+            self.gaps.pop(lane, None)
 
-    def _judge(self, lane: LaneKind, item: Frame | BadFrame, now: int, state: State) -> Received | None:
+    def _judge(self, lane: LaneKind, item: Frame | BadFrame, now: int, machine: Machine) -> Received | None:
         if isinstance(item, BadFrame):
             self.counters.bad[item.reason] += 1
             self._look_into(item)
@@ -330,7 +290,7 @@ class Connection:
             self.counters.frames_stale += 1
             return None
         try:
-            received = self._check(lane, item, state())
+            received = self._check(lane, item, machine.state)
         except RemoteProtocolError as error:
             self.offend(item, error, now, _request_id(item))
             return None
@@ -437,7 +397,9 @@ class Connection:
         payload = bytes(message)
         if len(payload) + OVERHEAD_BYTES > self.out_bytes_max:
             raise LocalProtocolError(f"{row.message.__name__} of {len(payload)} bytes is over max_frame")
-        sequence = self.reserve(channel, 1) if sequence is None else sequence
+        if sequence is None:
+            sequence = self._next_sequence.get(channel, self._first_sequence)
+            self._next_sequence[channel] = (sequence + 1) % SEQUENCES
         session = self.session if session is None else session
         return row.type, channel, session, sequence, payload, _FLAGS[row.role]
 
@@ -454,26 +416,30 @@ class Connection:
             self.counters.frames_resent += 1
 
     def _queue(self, row: Row, wire: bytes) -> bool:
-        queues = self._queues[self.image_lane if row.carrier is IMAGE else SIDEBAND]
-        if any(queues) and sum(map(len, queues)) >= QUEUE_FRAMES_MAX:
+        lane = self.image_lane if row.carrier is IMAGE else SIDEBAND
+        if self.queued[lane] >= QUEUE_FRAMES_MAX:
             self.counters.frames_unsent += 1
             return False
-        queues[_PRIORITY[row.type]].append(wire)
+        self._queues[lane][_PRIORITY[row.type]].append(wire)
+        self.queued[lane] += 1
         return True
 
     def next_frame(self, lane: LaneKind) -> bytes:
         """The most urgent whole frame that waits for a lane, or nothing."""
-        for queue in self._queues.get(lane, ()):
-            if queue:
-                wire = queue.popleft()
-                self.counters.bytes_sent += len(wire)
-                return wire
+        if self.queued.get(lane):
+            for queue in self._queues[lane]:
+                if queue:
+                    wire = queue.popleft()
+                    self.queued[lane] -= 1
+                    self.counters.bytes_sent += len(wire)
+                    return wire
         return b""
 
     def forget_queue(self, lane: LaneKind) -> None:
         """Drop what waits for a lane that went dark."""
         for queue in self._queues.get(lane, ()):
             queue.clear()
+        self.queued[lane] = 0
 
 
 def _request_id(frame: Frame) -> int:

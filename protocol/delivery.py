@@ -6,12 +6,10 @@ when they want to be asked again; the session (`connection.py`) frames and sends
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
 from laserlink.protocol.errors import IllegalInState, LocalProtocolError
-from laserlink.protocol.frame import sequence_is_newer
 from laserlink.protocol.limits import EVENTS_IN_FLIGHT, EVENTS_QUEUED, REQUEST_TRIES, REQUESTS_QUEUED
 from laserlink.protocol.messages import bulk, control, diagnostics, identity, image, link, power
 from laserlink.protocol.messages.layout import Event, Reply, Request
@@ -49,14 +47,6 @@ ANSWERS: dict[type[Request], type[Reply]] = {
 RequestT = TypeVar("RequestT", bound=Request)
 
 
-@dataclass(slots=True)
-class _Outstanding:
-    request: Request
-    wire: bytes
-    tries: int
-    due_ns: int
-
-
 class RequestClient:
     """The host's half: one request at a time, sent again, bit-identical, until it is answered.
 
@@ -66,9 +56,14 @@ class RequestClient:
     def __init__(self, send: Callable[[Request], bytes], resend: Callable[[bytes], None]) -> None:
         self._send = send
         self._resend = resend
-        self._queue: deque[Request] = deque()
-        self._outstanding: _Outstanding | None = None
+        # What is to be sent when that which is outstanding is answered.
+        self.waiting: deque[Request] = deque()
+        self._outstanding: Request | None = None
+        self._wire = b""
+        self._tries = 0
         self._last_id = 0
+        # When the one that is outstanding is late; None without any.
+        self.due_ns: int | None = None
 
     def submit(self, request: RequestT, now: int, timeout_ns: int) -> RequestT:
         """Queue a request; returns it with its id.
@@ -76,22 +71,20 @@ class RequestClient:
         Raises:
             LocalProtocolError: more requests are waiting than anyone could mean.
         """
-        if len(self._queue) >= REQUESTS_QUEUED:
+        if len(self.waiting) >= REQUESTS_QUEUED:
             raise LocalProtocolError(f"{REQUESTS_QUEUED} requests are waiting already")
         self._last_id = (self._last_id + 1) % REQUEST_IDS or 1
         request = request.numbered(self._last_id)
-        if self._outstanding is None and not self._queue:
-            self._outstanding = _Outstanding(request, self._send(request), 1, now + timeout_ns)
-        else:
-            self._queue.append(request)
-            self.pump(now, timeout_ns)
+        self.waiting.append(request)
+        self.pump(now, timeout_ns)
         return request
 
     def pump(self, now: int, timeout_ns: int) -> None:
         """Send the next request, when none is outstanding."""
-        if self._outstanding is None and self._queue:
-            request = self._queue.popleft()
-            self._outstanding = _Outstanding(request, self._send(request), 1, now + timeout_ns)
+        if self._outstanding is None and self.waiting:
+            request = self.waiting.popleft()
+            self._wire = self._send(request)
+            self._outstanding, self._tries, self.due_ns = request, 1, now + timeout_ns
 
     def answered(self, reply: Reply | link.Error) -> Request | None:
         """The request that this answers, or None for an answer that came late.
@@ -99,41 +92,37 @@ class RequestClient:
         Raises:
             IllegalInState: the id fits, but not the type.
         """
-        waiting = self._outstanding
-        if waiting is None or reply.request_id != waiting.request.request_id:
+        asked = self._outstanding
+        if asked is None or reply.request_id != asked.request_id:
             return None
-        if not isinstance(reply, (ANSWERS[type(waiting.request)], link.Error)):
-            raise IllegalInState(f"{type(reply).__name__} does not answer {type(waiting.request).__name__}")
-        self._outstanding = None
-        return waiting.request
-
-    def next_deadline(self) -> int | None:
-        return self._outstanding.due_ns if self._outstanding else None
+        if not isinstance(reply, (ANSWERS[type(asked)], link.Error)):
+            raise IllegalInState(f"{type(reply).__name__} does not answer {type(asked).__name__}")
+        self._outstanding = self.due_ns = None
+        return asked
 
     def on_deadline(self, now: int, timeout_ns: int) -> Request | None:
         """Send again what was not answered in time; the request itself when it was sent often enough."""
-        waiting = self._outstanding
-        if waiting is None or now < waiting.due_ns:
+        if self.due_ns is None or now < self.due_ns:
             return None
-        if waiting.tries >= REQUEST_TRIES:
-            self._outstanding = None
-            return waiting.request
-        waiting.tries += 1
-        waiting.due_ns = now + timeout_ns
-        self._resend(waiting.wire)
+        if self._tries >= REQUEST_TRIES:
+            failed, self._outstanding, self.due_ns = self._outstanding, None, None
+            return failed
+        self._tries += 1
+        self.due_ns = now + timeout_ns
+        self._resend(self._wire)
         return None
 
     def drop(self) -> list[Request]:
         """Forget everything, as a lost session does; what was never answered."""
-        dropped = [self._outstanding.request] if self._outstanding else []
-        dropped += self._queue
-        self._queue.clear()
-        self._outstanding = None
+        dropped = [self._outstanding] if self._outstanding is not None else []
+        dropped += self.waiting
+        self.waiting.clear()
+        self._outstanding = self.due_ns = None
         return dropped
 
     @property
     def idle(self) -> bool:
-        return self._outstanding is None and not self._queue
+        return self._outstanding is None and not self.waiting
 
 
 class Admission(Enum):
@@ -159,7 +148,8 @@ class RequestServer:
         """Judge a request by its id; a new one becomes the last, without an answer yet."""
         if request_id == self._last_id:
             return REPEAT
-        if self._last_id is not None and not sequence_is_newer(request_id, self._last_id, bits=16):
+        # As serial numbers go (RFC 1982); the undefined middle counts as older.
+        if self._last_id is not None and (request_id - self._last_id) % REQUEST_IDS >= REQUEST_IDS // 2:
             return STALE
         self._last_id = request_id
         self.answer = b""
@@ -178,7 +168,8 @@ class EventSender:
         self._resend = resend
         self._queue: deque[Event] = deque()
         self._flight: deque[tuple[int, bytes]] = deque()
-        self._due_ns: int | None = None
+        # When what is in flight is late; None without any.
+        self.due_ns: int | None = None
 
     def submit(self, event: Event, now: int, timeout_ns: int) -> None:
         """Queue an event. Raises EventOverflow when 64 are waiting."""
@@ -191,9 +182,9 @@ class EventSender:
         while self._queue and len(self._flight) < EVENTS_IN_FLIGHT:
             self._flight.append(self._send(self._queue.popleft()))
         if not self._flight:
-            self._due_ns = None
-        elif self._due_ns is None:
-            self._due_ns = now + timeout_ns
+            self.due_ns = None
+        elif self.due_ns is None:
+            self.due_ns = now + timeout_ns
 
     def acknowledged(self, sequence: int, now: int, timeout_ns: int) -> None:
         """Everything before `sequence` arrived; nothing did, where that is behind what was sent."""
@@ -201,18 +192,15 @@ class EventSender:
         if 0 < arrived <= len(self._flight):
             for _ in range(arrived):
                 self._flight.popleft()
-            self._due_ns = None
+            self.due_ns = None
         self._pump(now, timeout_ns)
-
-    def next_deadline(self) -> int | None:
-        return self._due_ns
 
     def on_deadline(self, now: int, timeout_ns: int) -> None:
         """Send again what was not acknowledged in time."""
-        if self._due_ns is not None and now >= self._due_ns:
+        if self.due_ns is not None and now >= self.due_ns:
             for _, wire in self._flight:
                 self._resend(wire)
-            self._due_ns = now + timeout_ns
+            self.due_ns = now + timeout_ns
 
 
 class EventReceiver:

@@ -5,7 +5,7 @@ Time is integer nanoseconds on the caller's clock; nothing here reads one.
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
@@ -100,37 +100,27 @@ def soonest(*moments: int | None) -> int | None:
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Deadlines(Generic[Key]):
-    """Named points in time: set, cancelled, and taken in order when they are due."""
+class Deadlines(dict[Key, int]):
+    """Named points in time: set, cancelled, and taken in order when they are due.
 
-    def __init__(self) -> None:
-        self._due: dict[Key, int] = {}
+    A dictionary, so that what is done with every message is no call of Python.
+    """
 
-    def __bool__(self) -> bool:
-        """Whether any is set."""
-        return bool(self._due)
-
-    def set(self, name: Key, at_ns: int) -> None:
-        self._due[name] = at_ns
+    set = dict.__setitem__
+    at = dict.get
 
     def cancel(self, *names: Key) -> None:
         for name in names:
-            self._due.pop(name, None)
-
-    def clear(self) -> None:
-        self._due.clear()
-
-    def at(self, name: Key) -> int | None:
-        return self._due.get(name)
+            self.pop(name, None)
 
     def next(self) -> int | None:
         """The earliest deadline, or None when there is none."""
-        return min(self._due.values()) if self._due else None
+        return min(self.values()) if self else None
 
     def pop_due(self, now: int) -> Key | None:
         """Take the earliest deadline that is not after `now`, or None."""
-        if not self._due or min(self._due.values()) > now:
+        if not self or min(self.values()) > now:
             return None
-        name = min(self._due, key=self._due.__getitem__)
-        del self._due[name]
+        name = min(self, key=self.__getitem__)
+        del self[name]
         return name

@@ -19,7 +19,8 @@ from laserlink.firmware_model.thermal import Hysteresis
 from laserlink.host_driver.assembly import ImageDone
 from laserlink.host_driver.events import Answered, Attached, Lost, ModuleEvent, StateChanged, Unanswered
 from laserlink.host_driver.machine import Host
-from laserlink.protocol.connection import Connection, Received
+from laserlink.protocol.connection import Connection
+from laserlink.protocol.judge import Received
 from laserlink.protocol.limits import (
     EVENTS_PENDING,
     EVENTS_QUEUED,
@@ -271,7 +272,7 @@ class Streaming(Checker):
 
 
 def _is_active(host: Host, channel: int) -> bool:
-    stream = host.streams._streams.get(channel)
+    stream = host.streams.by_channel.get(channel)
     return stream is not None and stream.active
 
 
@@ -440,10 +441,10 @@ class Buffers(Checker):
             *_connection_sizes(module.connection),
             *(
                 ("open images", len(stream.open), IMAGES_IN_FLIGHT)
-                for stream in host.streams._streams.values()
+                for stream in host.streams.by_channel.values()
             ),
         ]
-        for stream in module.streams._streams.values():
+        for stream in module.streams.by_channel.values():
             sizes.append(("images on their way", len(stream.jobs), IMAGES_IN_FLIGHT))
             sizes.append(("images kept", len(stream.kept), IMAGES_IN_FLIGHT))
             sizes.append(("parts to repeat", len(stream.repeats), REPEATS_MAX))

@@ -10,10 +10,10 @@ from typing import Any
 
 from laserlink.protocol import catalogue
 from laserlink.protocol.catalogue import Channel, Row
-from laserlink.protocol.connection import row_of
 from laserlink.protocol.errors import MalformedPayload, RemoteProtocolError, WrongChannel
 from laserlink.protocol.frame import CHECK_BYTES, HEADER_BYTES, Flags, Frame
 from laserlink.protocol.framer import BadFrame, BadReason, Framer
+from laserlink.protocol.judge import row_of
 from laserlink.protocol.limits import FRAME_BYTES_MAX
 from laserlink.protocol.messages.layout import FieldInfo, Kind, Record, Shape, fields_of
 from laserlink.tools.diagnose import Diagnosis, diagnose

@@ -137,7 +137,7 @@ class App:
     def _stop_endless(self) -> None:
         """A stream without an end, whose wish came to nothing before it could be stopped."""
         for channel in CHANNELS:
-            stream = self.host.streams._streams.get(channel)
+            stream = self.host.streams.by_channel.get(channel)
             if stream is not None and stream.active and not stream.images_wanted:
                 self.ask(image.StreamStop(0, channel))
 

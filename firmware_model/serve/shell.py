@@ -82,13 +82,11 @@ class Pace:
     """How many bytes a line of a rate lets through, and when it lets the next one."""
 
     def __init__(self, rate_bps: int, bits_per_byte: int) -> None:
-        self._ns_per_byte = bits_per_byte * NS_PER_S / rate_bps if rate_bps else 0.0
+        self._ns_per_byte = bits_per_byte * NS_PER_S / rate_bps
         self._free_ns = 0.0
 
     def allowed(self, now: int) -> int:
         """Bytes that may be written now."""
-        if not self._ns_per_byte:
-            return FRAME_BYTES_MAX
         self._free_ns = max(self._free_ns, now - PACE_SLACK_NS)
         return max(0, int((now - self._free_ns) / self._ns_per_byte))
 
@@ -122,7 +120,7 @@ class Shell:
         self.port = port
         self._on_event = on_event
         offer = module.connection.lanes[LaneKind.SIDEBAND]
-        self._pace = Pace(offer.rate_bps, BITS_PER_BYTE[offer.coding])
+        self._pace = Pace(offer.rate_bps, BITS_PER_BYTE[offer.coding]) if offer.rate_bps else None
         self._ring_name = ring_name
         self._ring_bytes = ring_bytes
         self._ring: RingProducer | None = None
@@ -311,13 +309,14 @@ class Shell:
 
     def _write_some(self, now: int) -> int:
         """Send what the line takes of the bytes at hand; how many went."""
-        data, allowed = self._unwritten, self._pace.allowed(now)
-        if len(data) > allowed:
-            data = data[:allowed]
+        data, pace = self._unwritten, self._pace
+        if pace is not None:
+            data = data[: pace.allowed(now)]
         if not data:
             return 0
         count = self.port.write(data)
-        self._pace.spent(count)
+        if pace is not None:
+            pace.spent(count)
         self._unwritten = self._unwritten[count:]
         return count
 
@@ -421,7 +420,7 @@ class Shell:
             if not ring.arm(FRAME_BYTES_MAX):
                 return
             readable.append(ring.fileno())
-        blocked = bool(self._unwritten) and self._pace.allowed(now) > 0
+        blocked = bool(self._unwritten) and (self._pace is None or self._pace.allowed(now) > 0)
         ready = select.select(readable, [port] if blocked else (), (), seconds)[0]
         self._readable = port in ready
         self._drain(ready)
@@ -429,9 +428,9 @@ class Shell:
             ring.clear()
 
     def _pace_due(self) -> int | None:
-        return (
-            self._pace.next_ns() if self._unwritten and not self._pace.allowed(time.monotonic_ns()) else None
-        )
+        pace = self._pace
+        waits = pace is not None and self._unwritten and not pace.allowed(time.monotonic_ns())
+        return pace.next_ns() if pace is not None and waits else None
 
     def _drain(self, ready: list[int]) -> None:
         if self._wake_descriptor in ready:

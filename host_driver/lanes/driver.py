@@ -51,12 +51,9 @@ class Crashed:
 class _Answer:
     """The answer that the thread at hand waits for: what a future would be that nobody else looks at."""
 
-    __slots__ = ("_error", "_reply", "done")
-
-    def __init__(self) -> None:
-        self.done = False
-        self._reply: Any = None
-        self._error: BaseException | None = None
+    done = False
+    _reply: Any = None
+    _error: BaseException | None = None
 
     def set_result(self, reply: Record) -> None:
         self._reply, self.done = reply, True
@@ -100,7 +97,8 @@ class Driver:
         self._waiting: dict[int, Future[Any] | _Answer] = {}
         self._unwritten = NOTHING
         self._stopping = False
-        self._gone = False
+        # Whether the port was closed by the other side, or the thread has ended.
+        self.gone = False
         self._ended = False
         self._error: Exception | None = None
         self._torn = self._held = False
@@ -112,6 +110,8 @@ class Driver:
         self._due_known = False
         self._asleep_until = 0
         self._lookout = Lookout()
+        self._ring = lanes.ring
+        self._polled = lanes.port.fileno() < 0
         self._watch = Watch(lanes.port.fileno(), lanes.ring.fileno() if lanes.ring is not None else -1)
         self._thread = threading.Thread(target=self._run, name="laserlink-host", daemon=True)
         self._thread.start()
@@ -187,7 +187,8 @@ class Driver:
         # From here on an interrupt may come anywhere: whatever it ends, the machine is given back.
         if self._watch.shares and self._machine.acquire(blocking=False):
             try:
-                if self._runs:
+                # Is there a link, and nothing wrong with it that the thread has not seen yet?
+                if not (self.gone or self._stopping or self._torn or self._error is not None):
                     self._lead(ask, answer, time.monotonic_ns() + int(seconds * NS_PER_S))
                     return answer.value()
             finally:
@@ -198,11 +199,6 @@ class Driver:
                     self._machine.release()
         return self.ask(ask).result(seconds)
 
-    @property
-    def _runs(self) -> bool:
-        """Whether there is a link, and nothing is wrong with it that the thread has not seen yet."""
-        return not (self._gone or self._stopping or self._torn or self._error is not None)
-
     def _lead(self, ask: Callable[[Host, int], Request], answer: _Answer, end: int) -> None:
         """Run the machine on this thread until the answer is there."""
         resting = False
@@ -210,7 +206,7 @@ class Driver:
             self._held, self._due_known, self._leader = True, False, threading.get_ident()
             self._watch.hold()
             self._begin(ask, answer)
-            self._on_lanes(self._write_port)
+            self._write_port()
             while not answer.done:
                 now = time.monotonic_ns()
                 if self._stopping:
@@ -222,7 +218,8 @@ class Driver:
                     resting = True
                     if until > now:
                         self._watch.wait((until - now) / NS_PER_S, writable=bool(self._unwritten))
-                        self._clear_ring()
+                        if self._ring is not None:
+                            self._ring.clear()
                     resting = False
                     self._turn()
         except BaseException as error:
@@ -232,17 +229,14 @@ class Driver:
 
     def _hand_over(self) -> None:
         """Let the thread watch again; wake it when it sleeps longer than the machine may wait."""
-        self._resume()
+        if self._held:
+            self._watch.resume()
+            self._held = False
         due, ring = self._due, self._ring
         sleeps_well = self._due_known and (due is None or due >= self._asleep_until)
         armed = ring is None or ring.arm()
         if self._unwritten or not sleeps_well or not armed or not self._work.empty():
             self._watch.wake()
-
-    def _resume(self) -> None:
-        if self._held:
-            self._watch.resume()
-            self._held = False
 
     def _tear(self, error: BaseException) -> None:
         """A step was not ended: what failed in it fails the thread; an interrupted one ends the link."""
@@ -264,11 +258,6 @@ class Driver:
         self._lanes.close()
         self._watch.close()
 
-    @property
-    def gone(self) -> bool:
-        """Whether the port was closed by the other side, or the thread has ended."""
-        return self._gone
-
     # --- the thread ---
 
     def _run(self) -> None:
@@ -287,7 +276,8 @@ class Driver:
             with contextlib.suppress(Exception):
                 self._on_events([Crashed(error)], self._host)
         finally:
-            self._gone = self._ended = True
+            self.gone = self._ended = True
+            self._ring = None
             self._cancel_all()
 
     def _step(self) -> int:
@@ -295,7 +285,8 @@ class Driver:
         with self._machine:
             try:
                 self._watch.drain()
-                self._clear_ring()
+                if self._ring is not None:
+                    self._ring.clear()
                 self._mend()
                 busy = self._turn()
                 now = time.monotonic_ns()
@@ -322,10 +313,12 @@ class Driver:
         """What failed on another thread fails here; a machine that it left in pieces begins anew."""
         if self._error is not None:
             raise self._error
-        self._resume()
+        if self._held:
+            self._watch.resume()
+            self._held = False
         if self._torn:
             self._torn = False
-            if not self._gone:
+            if not self.gone:
                 self._lose_port()
 
     def _close_port(self) -> None:
@@ -357,39 +350,41 @@ class Driver:
         """Once around: take what is there, do what is due, send, tell; whether there may be more."""
         while not self._work.empty():
             self._work.get().run()
-        busy = self._on_lanes(self._read_lanes)
+        busy = self._read_lanes()
         now = time.monotonic_ns()
         self._due, self._due_known = self._host.next_deadline(now), True
         if self._due is not None and self._due <= now:
             self._host.on_deadline(now)
             self._due_known = False
-        self._tell()
-        self._on_lanes(self._write_port)
+        if self._host.events:
+            self._tell()
+        if self._unwritten or self._host.connection.queued[SIDEBAND]:
+            self._write_port()
         return busy
 
     def _read_lanes(self) -> bool:
-        busy = self._read_port()
-        if self._lanes.ring is None:
-            return busy
-        now = time.monotonic_ns()
-        if self._read_ring() == 0:
-            return busy
-        self._lookout.came(now)
-        return True
-
-    def _on_lanes(self, work: Callable[[], bool | None]) -> bool:
-        """Do something with the lanes, while there are any; whether anything came of it."""
-        if self._gone:
+        """Take what has come, while there are lanes; whether anything did."""
+        if self.gone:
             return False
         try:
-            return bool(work())
+            data = self._lanes.port.read()
+            if data:
+                self._host.receive_data(SIDEBAND, data, time.monotonic_ns())
+            if self._ring is None:
+                return bool(data)
+            now = time.monotonic_ns()
+            if self._read_ring() == 0:
+                return bool(data)
         except (PortClosed, RingError):
             self._lose_port()
             return True
+        self._lookout.came(now)
+        return True
 
     def _lose_port(self) -> None:
         """The port ended: on a wire like this, that is the contact opening. What had come is kept."""
-        self._gone = True
+        self.gone = True
+        self._ring = None
         self._unwritten = NOTHING
         with contextlib.suppress(RingError):
             self._drain_ring()
@@ -402,12 +397,6 @@ class Driver:
         left = self._lanes.ring.data_bytes if self._lanes.ring is not None else 0
         while left > 0 and (count := self._read_ring()):
             left -= count
-
-    def _read_port(self) -> bool:
-        data = self._lanes.port.read()
-        if data:
-            self._host.receive_data(SIDEBAND, data, time.monotonic_ns())
-        return bool(data)
 
     def _read_ring(self) -> int:
         """How many bytes were taken."""
@@ -438,44 +427,37 @@ class Driver:
         return taken
 
     def _write_port(self) -> None:
-        """Send what there is, as far as the port takes it."""
-        data: bytes | memoryview = self._unwritten or self._host.data_to_send(SIDEBAND, time.monotonic_ns())
-        while data:
-            written = self._lanes.port.write(data)
-            if written < len(data):
-                self._unwritten = memoryview(data)[written:]
+        """Send what there is, as far as the port takes it, while there is one."""
+        host, data = self._host, self._unwritten
+        while not self.gone and (data or host.connection.queued[SIDEBAND]):
+            data = data or memoryview(host.data_to_send(SIDEBAND, time.monotonic_ns()))
+            try:
+                written = self._lanes.port.write(data)
+            except PortClosed:
+                self._lose_port()
                 return
-            self._unwritten = NOTHING
-            data = self._host.data_to_send(SIDEBAND, time.monotonic_ns())
+            self._unwritten = data = data[written:]
+            if data:
+                return
 
     def _tell(self) -> None:
-        events: list[object] = []
-        while (event := self._host.next_event()) is not None:
-            events.append(event)
-        if not events:
-            return
+        events = list(self._host.events)
+        self._host.events.clear()
         self._on_events(events, self._host)
         for event in events:
             if isinstance(event, Answered):
-                self._resolve(event)
+                if (future := self._waiting.pop(event.request.request_id, None)) is None:
+                    continue
+                if isinstance(event.reply, Error):
+                    error = ERROR_OF_CODE[event.reply.code]
+                    future.set_exception(error(event.reply.text, event.reply.value))
+                else:
+                    future.set_result(event.reply)
             elif isinstance(event, Unanswered) and (
                 future := self._waiting.pop(event.request.request_id, None)
             ):
                 unheard = LinkTimeout(f"{type(event.request).__name__} was never answered")
                 future.set_exception(event.fault or unheard)
-
-    def _resolve(self, event: Answered) -> None:
-        future = self._waiting.pop(event.request.request_id, None)
-        if future is None:
-            return
-        if isinstance(event.reply, Error):
-            future.set_exception(ERROR_OF_CODE[event.reply.code](event.reply.text, event.reply.value))
-        else:
-            future.set_result(event.reply)
-
-    @property
-    def _ring(self) -> RingLane | None:
-        return None if self._gone else self._lanes.ring
 
     def _rest_until(self, now: int) -> int:
         """When the machine or the port must be looked at again, whatever comes."""
@@ -484,10 +466,7 @@ class Driver:
             return now
         if not self._due_known:
             self._due, self._due_known = self._host.next_deadline(now), True
-        polled = not self._gone and self._lanes.port.fileno() < 0
-        end = self._lookout.rest(now, now + (POLL_NS if polled else IDLE_NS))
+        end = now + (POLL_NS if self._polled and not self.gone else IDLE_NS)
+        if ring is not None:
+            end = self._lookout.rest(now, end)
         return end if self._due is None else max(now, min(end, self._due))
-
-    def _clear_ring(self) -> None:
-        if (ring := self._ring) is not None:
-            ring.clear()

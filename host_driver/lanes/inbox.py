@@ -125,6 +125,15 @@ class Inbox:
 
     def take(self, events: list[object], host: Host) -> None:
         """Keep all that was told in one moment at once: a cut image and its cause belong together."""
+        only = events[0] if len(events) == 1 else None
+        # Most answers are news to nobody but who asked.
+        if not isinstance(only, Answered) or isinstance(only.reply, ControlSetReply):
+            self._take(events, host)
+        if self._on_event is not None:
+            for event in events:
+                self._on_event(event)
+
+    def _take(self, events: list[object], host: Host) -> None:
         with self.changed:
             # Images first: what ends a session may be told before what is left of its images.
             kept = events
@@ -133,9 +142,6 @@ class Inbox:
             for event in kept:
                 self._keep(event, host)
             self.changed.notify_all()
-        if self._on_event is not None:
-            for event in events:
-                self._on_event(event)
 
     def _keep(self, event: object, host: Host) -> None:
         match event:

@@ -23,10 +23,11 @@ from laserlink.host_driver.lanes.replay_file import (
 )
 from laserlink.host_driver.lanes.ring import RingLane
 from laserlink.protocol import catalogue
-from laserlink.protocol.connection import Connection, Received, Role
+from laserlink.protocol.connection import Connection, Role
 from laserlink.protocol.delivery import Admission, EventSender, RequestServer
 from laserlink.protocol.errors import NotFound, RemoteProtocolError, UnknownStream
 from laserlink.protocol.frame import OVERHEAD_BYTES, Frame
+from laserlink.protocol.judge import Received
 from laserlink.protocol.messages import diagnostics, image, link, power
 from laserlink.protocol.messages.layout import Event, Record, Reply, Request
 from laserlink.protocol.prbs import pattern
@@ -71,6 +72,8 @@ class ReplayedModule:
     One port, and a ring where the recording has an optical lane, both for one thread.
     """
 
+    state = ModuleState.READY  # whatever the host asks: the recording has the answer, or it has none
+
     def __init__(self, recorded: RecordedModule, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self.recorded = recorded
         self._clock = clock
@@ -112,7 +115,7 @@ class ReplayedModule:
     def receive(self, data: bytes | memoryview) -> None:
         """Bytes of the host."""
         now = self._clock()
-        for received in self.connection.receive(LaneKind.SIDEBAND, data, now, lambda: ModuleState.READY):
+        for received in self.connection.receive(LaneKind.SIDEBAND, data, now, self):
             self._handle(received, now)
 
     def sideband(self) -> bytes:

@@ -12,11 +12,11 @@ from laserlink.host_driver.errors import DeviceError, NoDeviceFound
 from laserlink.host_driver.lanes.pcapng import LINK_TYPE, PcapngError, read_packets
 from laserlink.protocol import catalogue
 from laserlink.protocol.catalogue import Direction
-from laserlink.protocol.connection import row_of
 from laserlink.protocol.delivery import ANSWERS
 from laserlink.protocol.errors import RemoteProtocolError
 from laserlink.protocol.frame import CHECK_BYTES, HEADER_BYTES, Frame
 from laserlink.protocol.framer import Framer
+from laserlink.protocol.judge import row_of
 from laserlink.protocol.messages.image import (
     ImageData,
     ImageDigests,

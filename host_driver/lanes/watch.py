@@ -26,18 +26,17 @@ class Watch:
         self._descriptors = [self._bell.fileno(), *(each for each in (port, ring) if each >= 0)]
         self._bell_descriptor = self._bell.fileno()
         self._set: select.epoll | None = None
+        # Whether a port can be held: not once it is forgotten.
+        self.shares = False
         if hasattr(select, "epoll"):
             self._set = select.epoll()
             for each in self._descriptors:
                 self._set.register(each, select.EPOLLIN)
+            self.shares = port >= 0
 
     def fileno(self) -> int:
         """What is readable when there is a reason to end `sleep`; -1 where the system has no such thing."""
         return self._set.fileno() if self._set is not None else -1
-
-    @property
-    def shares(self) -> bool:
-        return self._set is not None and self._port >= 0
 
     # --- from any thread ---
 
@@ -68,6 +67,7 @@ class Watch:
             with contextlib.suppress(OSError):
                 self._set.unregister(self._port)
         self._port = -1
+        self.shares = False
 
     def wait(self, seconds: float, *, writable: bool = False) -> None:
         """Until a byte comes, also from a port that is held, or it takes more, or a bell rings."""

@@ -167,7 +167,7 @@ def record(kind: "type[Record]") -> Construct:
 
 
 @_cached
-def _flat(kind: "type[Record]") -> Flat | None:
+def flat_of(kind: "type[Record]") -> Flat | None:
     """How to read a record at once; None: a field before its last varies in size, or one within that."""
     infos = fields_of(kind)
     varies = bool(infos) and infos[-1].shape.size is None
@@ -183,7 +183,7 @@ def _flat(kind: "type[Record]") -> Flat | None:
     if shape.item.kind in (Kind.INTEGER, Kind.FLOAT):
         return Flat(kind, fields, (name, shape.item.format, shape.limit, None))
     of_records = shape.item.record is not None and shape.item.size is not None
-    item = _flat(shape.item.record) if of_records and shape.item.record is not None else None
+    item = flat_of(shape.item.record) if of_records and shape.item.record is not None else None
     return Flat(kind, fields, (name, "items", shape.limit, item)) if item is not None else None
 
 
@@ -202,7 +202,7 @@ class Record:
         Raises:
             MalformedPayload: too short, too long, or a value that its field does not allow.
         """
-        flat = _flat(cls)
+        flat = flat_of(cls)
         found: Self | None = None if flat is None else flat.decode(payload)
         if found is not None:
             return found
@@ -221,7 +221,7 @@ class Record:
         Raises:
             ValueError: a value that does not fit its field.
         """
-        flat = _flat(type(self))
+        flat = flat_of(type(self))
         found = None if flat is None else flat.encode(self)
         if found is not None:
             return found

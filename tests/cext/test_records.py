@@ -22,9 +22,9 @@ def references() -> Iterator[dict[type, Any]]:
     """How the reference reads every message."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "Flat", flat.Flat)
-        layout._flat.cache_clear()  # type: ignore[attr-defined]
-        yield {row.message: layout._flat(row.message) for row in catalogue.ROWS}
-    layout._flat.cache_clear()  # type: ignore[attr-defined]
+        layout.flat_of.cache_clear()  # type: ignore[attr-defined]
+        yield {row.message: layout.flat_of(row.message) for row in catalogue.ROWS}
+    layout.flat_of.cache_clear()  # type: ignore[attr-defined]
 
 
 def kernel_of(kind: type, reference: Any) -> Any:

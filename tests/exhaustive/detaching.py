@@ -260,7 +260,7 @@ def pull(base: Pulled, point: Point) -> None:
     rig.note()
     causes = [loss.cause for loss in rig.told_of.losses]
     causes += [LossCause.DETACH] * (rig.host.state not in (H.ABSENT, H.SEATING))
-    images = len(rig.told_of.images) + sum(len(item.open) for item in rig.host.streams._streams.values())
+    images = len(rig.told_of.images) + sum(len(item.open) for item in rig.host.streams.by_channel.values())
     rig.session_before = rig.host.connection.session
     rig.stepper.pull_off()
     _check_dark(rig)

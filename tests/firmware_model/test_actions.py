@@ -248,7 +248,7 @@ def test_a_stream_that_power_ends_says_how_many_images_it_sent() -> None:
     """A host counts them, and asks for those that it lacks."""
     rig = module_in(ModuleState.STREAMING)
     rig.run_for(100 * MS)
-    sent = rig.module.streams._streams[2].images_sent
+    sent = rig.module.streams.by_channel[2].images_sent
     frames = rig.feed_module(rig.frame_to_module(power.PowerDerate(0x4000, 200)))
     (end,) = [image.StreamEnded.decode(frame.payload) for frame in frames if frame.type == STREAM_ENDED]
     assert (end.channel, end.end, end.images) == (2, StreamEnd.POWER, sent) and sent > 3
@@ -357,7 +357,7 @@ def test_a_stream_that_is_stopped_says_how_many_images_it_sent() -> None:
     """And which it was."""
     rig = module_in(ModuleState.STREAMING)
     rig.run_for(100 * MS)
-    sent = rig.module.streams._streams[2].images_sent
+    sent = rig.module.streams.by_channel[2].images_sent
     frames = rig.feed_module(rig.frame_to_module(image.StreamStop(0x4000, 2)))
     kind = catalogue.BY_MESSAGE[image.StreamStopped].type
     (stopped,) = [image.StreamStopped.decode(frame.payload) for frame in frames if frame.type == kind]

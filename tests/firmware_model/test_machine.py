@@ -646,7 +646,7 @@ def test_what_follows_a_cut_frame_is_served_when_the_cut_one_is_given_up() -> No
     rig = module_in(S.READY)
     cut = rig.frame_to_module(diagnostics.Echo(data=bytes(900)))[:40]
     assert rig.feed_module(cut + rig.frame_to_module(diagnostics.Echo(0x4000, b"still here"))) == []
-    due = rig.module.connection.next_deadline()
+    due = rig.module.connection.gaps.next()
     assert due is not None
     rig.module.on_deadline(due)
     (frame,) = [
@@ -666,7 +666,7 @@ def test_the_next_deadline_is_that_of_whatever_is_due_first() -> None:
     assert module.next_deadline(now) == now + 9 * SECOND
     module.timers.clear()
     module.receive_data(SIDEBAND, rig.frame_to_module(diagnostics.Echo(data=bytes(99)))[:40], now)
-    gap = module.connection.next_deadline()
+    gap = module.connection.gaps.next()
     assert gap is not None and module.next_deadline(now) == gap
     module.on_deadline(gap)
     module.tell(diagnostics.Log(1, "line"))

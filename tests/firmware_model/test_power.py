@@ -136,7 +136,7 @@ def test_a_derate_slows_a_running_stream_without_a_restart() -> None:
     rig.start(images=0)
     rig.await_images(1)
     rig.events.clear()
-    before = rig.module.streams._streams[2].interval_ns
+    before = rig.module.streams.by_channel[2].interval_ns
     for limit, slower in ((400, True), (620, False)):
         rig.ask(power.PowerDerate(limit_ma=limit))
         rig.run_for(1_000_000)

@@ -8,9 +8,9 @@ from rig import MS, SIDEBAND, Rig, module_in
 from laserlink.firmware_model import services
 from laserlink.firmware_model.machine import RingTurned
 from laserlink.protocol import catalogue
-from laserlink.protocol.connection import Received
 from laserlink.protocol.errors import ErrorCode, LimitExceeded
 from laserlink.protocol.frame import OVERHEAD_BYTES, Frame
+from laserlink.protocol.judge import Received
 from laserlink.protocol.messages import bulk, control, diagnostics, image, link
 from laserlink.protocol.messages.layout import Record, Request
 from laserlink.protocol.states import ModuleState
@@ -113,11 +113,11 @@ def test_only_events_are_acknowledged() -> None:
     frames = rig.feed_module(rig.frame_to_module(link.Ack(5, 0)))
     assert [link.Error.decode(frame.payload).code for frame in frames] == [ErrorCode.WRONG_CHANNEL]
     rig.module.on_input(RingTurned(0.5), rig.now)
-    assert rig.module.event_sender.next_deadline() is not None
+    assert rig.module.event_sender.due_ns is not None
     event = rig.module.data_to_send(SIDEBAND, rig.now)
     sequence = int.from_bytes(event[12:16], "little")
     rig.feed_module(rig.frame_to_module(link.Ack(1, sequence + 1)))
-    assert rig.module.event_sender.next_deadline() is None
+    assert rig.module.event_sender.due_ns is None
 
 
 def test_credit_and_resend_for_a_stream_that_there_is_not_are_offences() -> None:

@@ -190,7 +190,7 @@ def test_a_host_that_asks_without_end_is_bounded() -> None:
     for count in range(400):
         span = image.Range(count * 4032, 4032)
         codes += errors(bench.give(image.Resend(1, 0, (span,))))
-    assert len(bench.module.streams._streams[CHANNEL].repeats) == REPEATS_MAX
+    assert len(bench.module.streams.by_channel[CHANNEL].repeats) == REPEATS_MAX
     assert codes and set(codes) == {ErrorCode.LIMIT_EXCEEDED}
 
 
@@ -219,7 +219,7 @@ def test_no_more_images_are_kept_than_are_in_flight() -> None:
     bench = Bench(images=0, credit=1 << 20)
     for _ in range(60):
         bench.pass_time(5 * MS)
-        stream = bench.module.streams._streams[CHANNEL]
+        stream = bench.module.streams.by_channel[CHANNEL]
         assert len(stream.kept) <= IMAGES_IN_FLIGHT and len(stream.jobs) <= IMAGES_IN_FLIGHT
     assert len(bench.wanted) > 10
 
@@ -267,10 +267,10 @@ def test_a_stream_that_cannot_be_is_refused(field: dict[str, int], code: ErrorCo
     """Typed; and the stream that was configured before stays as it was."""
     rig = module_in(ModuleState.READY)
     rig.configure(region=(0, 0, 256, 256))
-    before = vars(rig.module.streams._streams[CHANNEL]).copy()
+    before = vars(rig.module.streams.by_channel[CHANNEL]).copy()
     request = image.StreamConfigure(**{**vars(SMALL), **field})
     assert errors(rig.feed_module(rig.frame_to_module(request))) == [code]
-    assert vars(rig.module.streams._streams[CHANNEL]) == before
+    assert vars(rig.module.streams.by_channel[CHANNEL]) == before
 
 
 def test_a_running_stream_is_neither_configured_nor_started_again() -> None:
@@ -310,13 +310,13 @@ def test_streams_that_run_together_share_the_lane_and_the_contract() -> None:
     for number, channel in enumerate((2, 3)):
         configure = image.StreamConfigure(0x4000 + 2 * number, channel, 1, 12)
         rig.feed_module(rig.frame_to_module(configure))
-        alone.append(streams._streams[channel].interval_ns)
+        alone.append(streams.by_channel[channel].interval_ns)
         rig.feed_module(rig.frame_to_module(image.StreamStart(0x4001 + 2 * number, channel, 0)))
     assert streams.gbps <= 10.0
     assert rig.module.outputs.draw_ma <= power.limit_ma - power.reserve_ma
-    assert streams._streams[2].interval_ns > alone[0] * 1.4
+    assert streams.by_channel[2].interval_ns > alone[0] * 1.4
     answers = rig.feed_module(rig.frame_to_module(image.StreamStop(0x4009, 3)))
-    assert streams._streams[2].interval_ns == alone[0]
+    assert streams.by_channel[2].interval_ns == alone[0]
     changed = [image.StreamChanged.decode(f.payload).change for f in answers if f.type == 0x4C]
     assert changed == [image.StreamChange.RESTORED]
 
@@ -373,7 +373,7 @@ def test_the_pace_on_a_slow_line_is_that_of_its_bytes() -> None:
     rig.start(images=0, channel=2)
     rig.configure(region=region, channel=3)
     rig.start(images=0, channel=3)
-    paces = [rig.module.streams._streams[channel].interval_ns for channel in (2, 3)]
+    paces = [rig.module.streams.by_channel[channel].interval_ns for channel in (2, 3)]
     assert paces == [2 * wire_bytes * 10_000] * 2
 
 
@@ -427,7 +427,7 @@ def test_a_wake_up_that_is_late_does_not_change_the_pace() -> None:
     """The image after a late one comes when it would have; what was late by a whole pace is not made up."""
     bench = Bench(images=0, credit=1000)
     bench.pass_time(200 * MS)
-    stream = bench.module.streams._streams[CHANNEL]
+    stream = bench.module.streams.by_channel[CHANNEL]
     for late_ns, next_ns in ((5 * MS, stream.interval_ns - 5 * MS), (40 * MS, stream.interval_ns)):
         bench.now = stream.next_exposure_ns + late_ns
         bench.module.on_deadline(bench.now)
@@ -535,7 +535,7 @@ def test_new_streams_have_done_nothing() -> None:
     assert (streams.sensor_ready_ns, streams.slowdown, streams.images_sent, streams.frames_resent) == (
         0, 1, 0, 0,
     )  # fmt: skip
-    assert (streams.configured, streams.gbps, streams.active_channels) == (False, 0, [])
+    assert (bool(streams.by_channel), streams.gbps, streams.active_channels) == (False, 0, [])
 
 
 def test_pace_and_draw_are_what_the_contract_allows() -> None:
@@ -576,7 +576,7 @@ def test_what_waits_to_be_sent_again_or_for_the_first_time_is_not_queued_twice()
     """Asked for twice, sent once; of what the sensor has not read yet, nothing."""
     bench = Bench()
     bench.pass_time(bench.module.streams.sensor_ready_ns - bench.now + 10 * MS + 3_750_000 * 256 // 546 // 2)
-    stream = bench.module.streams._streams[CHANNEL]
+    stream = bench.module.streams.by_channel[CHANNEL]
     ((sent, job),) = [(job.next_frame, job) for job in stream.jobs]
     assert 5 < sent < 15
     late = (image.Range((sent - 1) * 4032, 4032), image.Range((sent + 1) * 4032, 4032))
@@ -643,7 +643,7 @@ def test_parts_of_an_image_that_is_not_kept_any_more_are_not_sent_again() -> Non
     """What waits of the other image stays."""
     bench = Bench(images=2, credit=37)
     bench.pass_time(bench.module.streams.sensor_ready_ns - bench.now + 60 * MS)
-    stream = bench.module.streams._streams[CHANNEL]
+    stream = bench.module.streams.by_channel[CHANNEL]
     first, second = stream.kept
     for job, at_ns in ((first, bench.now), (second, bench.now + 10 * MS)):
         bench.now = at_ns
@@ -657,7 +657,7 @@ def test_after_a_late_image_the_next_waits_for_the_readout_but_no_longer_than_a_
     """Nearly a pace late: as soon as the lines are read. A whole pace late: a pace later."""
     bench = Bench(images=0, credit=1000)
     bench.pass_time(200 * MS)
-    stream = bench.module.streams._streams[CHANNEL]
+    stream = bench.module.streams.by_channel[CHANNEL]
     readout_ns = 3_750_000 * 256 // 546
     for late_ns, next_ns in (
         (stream.interval_ns - 1, readout_ns), (stream.interval_ns, stream.interval_ns),
@@ -692,7 +692,7 @@ def test_each_request_for_an_image_keeps_it_for_its_retention_again() -> None:
     """From the request on, however late it comes."""
     bench = Bench()
     bench.pass_time(bench.module.streams.sensor_ready_ns - bench.now + 60 * MS)
-    (job,) = bench.module.streams._streams[CHANNEL].kept
+    (job,) = bench.module.streams.by_channel[CHANNEL].kept
     retention_ns = bench.module.connection.extended(RETENTION_NS, OPTICAL)
     bench.give(image.Resend(1, image.Wanted.START, ()))
     assert job.expires_ns == bench.now + retention_ns
@@ -716,7 +716,7 @@ def test_what_is_sent_late_ends_with_what_was_read_out() -> None:
         bench.now = module.next_deadline(bench.now) or bench.now
         module.on_deadline(bench.now)
         bench._expose()
-    (job,) = module.streams._streams[CHANNEL].jobs
+    (job,) = module.streams.by_channel[CHANNEL].jobs
     middle_ns = job.exposed_ns + job.readout_ns // 2
     ready = job.frames_ready(middle_ns)
     assert 5 < ready < 15

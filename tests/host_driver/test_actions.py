@@ -224,9 +224,9 @@ def _texts(rig: Rig) -> list[tuple[LossCause, str, bool]]:
 def _refuse(rig: Rig, request: type[Request], code: ErrorCode) -> None:
     """The module answers the request that waits by an error."""
     waiting = rig.host.requests._outstanding
-    assert waiting is not None and isinstance(waiting.request, request)
+    assert waiting is not None and isinstance(waiting, request)
     rig.events.clear()
-    error = link.Error(code=code, request_id=waiting.request.request_id, text="so it is")
+    error = link.Error(code=code, request_id=waiting.request_id, text="so it is")
     rig.feed_host(rig.frame_to_module(error, sequence=9))
 
 

@@ -11,9 +11,7 @@ from laserlink.host_driver.events import Answered, Attached, Lost, NoDevice, Sta
 from laserlink.protocol.states import HostState, LossCause
 
 KINDS = [
-    kind
-    for kind in vars(events).values()
-    if dataclasses.is_dataclass(kind) and kind.__module__ == events.__name__
+    kind for kind in vars(events).values() if isinstance(kind, type) and kind.__module__ == events.__name__
 ]
 
 

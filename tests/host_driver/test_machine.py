@@ -658,7 +658,7 @@ def test_a_refusal_while_power_is_negotiated_is_told_by_its_reason(code: ErrorCo
     rig = host_in(S.NEGOTIATING)
     waiting = rig.host.requests._outstanding
     assert waiting is not None
-    refusal = link.Error(code=code, request_id=waiting.request.request_id)
+    refusal = link.Error(code=code, request_id=waiting.request_id)
     row = catalogue.BY_MESSAGE[link.Error]
     rig.feed_host(bytes(Frame(row.type, 0, rig.host.connection.session, 9, bytes(refusal))))
     rig.stepper.settle()
@@ -823,13 +823,13 @@ def test_a_module_that_is_astray_too_often_is_given_up(recoveries: int, state: S
     rig = host_in(S.CONTRACTED)
     rig.host._recoveries.extend([rig.now] * recoveries)
     waiting = rig.host.requests._outstanding
-    assert waiting is not None and isinstance(waiting.request, diagnostics.Train)
-    astray = link.Error(code=ErrorCode.ILLEGAL_IN_STATE, request_id=waiting.request.request_id)
+    assert waiting is not None and isinstance(waiting, diagnostics.Train)
+    astray = link.Error(code=ErrorCode.ILLEGAL_IN_STATE, request_id=waiting.request_id)
     row = catalogue.BY_MESSAGE[link.Error]
     rig.feed_host(bytes(Frame(row.type, 0, rig.host.connection.session, 9, bytes(astray))))
     assert rig.host.state is state
     asked = rig.host.requests._outstanding
-    assert (asked is not None and isinstance(asked.request, link.Reset)) == (state is S.CONTRACTED)
+    assert (asked is not None and isinstance(asked, link.Reset)) == (state is S.CONTRACTED)
 
 
 def test_a_stream_that_began_unheard_is_stopped() -> None:
@@ -908,7 +908,7 @@ def test_an_image_that_is_cut_short_is_handed_over_with_its_time(by: str) -> Non
     """What was on its way when its stream was stopped, or configured anew."""
     rig = host_in(S.STREAMING)
     rig.stepper.to_host[OPTICAL].filter = drop_if(lambda frame, number: number % 5 == 4)
-    rig.until(lambda: any(stream.open for stream in rig.host.streams._streams.values()))
+    rig.until(lambda: any(stream.open for stream in rig.host.streams.by_channel.values()))
     rig.events.clear()
     if by == "stop":
         reply = rig.ask(image.StreamStop())
@@ -1041,7 +1041,7 @@ def test_what_follows_a_cut_frame_is_taken_when_the_cut_one_is_given_up() -> Non
     rig.host.events.clear()
     rig.feed_host(cut + started)
     assert not rig.host.events
-    due = rig.host.connection.next_deadline()
+    due = rig.host.connection.gaps.next()
     assert due is not None and due > rig.now
     rig.host.on_deadline(due)
     assert list(rig.host.events) == [ModuleEvent(log)]
@@ -1146,7 +1146,7 @@ def test_a_request_leaves_at_the_time_that_it_was_made() -> None:
         rig.until(lambda: rig.host.requests.idle)  # noqa: B023
         now = rig.now + 3 * MS
         ask(rig.host, now)
-        assert rig.host.requests.next_deadline() == now + rig.host.response_ns
+        assert rig.host.requests.due_ns == now + rig.host.response_ns
 
 
 def test_power_is_negotiated_anew_with_the_phones_offers() -> None:
@@ -1185,7 +1185,7 @@ def test_the_next_deadline_is_that_of_whatever_is_due_first() -> None:
     assert host.next_deadline(now) is None
     host.receive_data(SIDEBAND, rig.frame_to_module(diagnostics.Log(1, "cut" * 9))[:30], now)
     host.timers.clear()
-    gap = host.connection.next_deadline()
+    gap = host.connection.gaps.next()
     assert gap is not None and host.next_deadline(now) == gap
     host.on_deadline(gap)
     host.timers.clear()
@@ -1193,7 +1193,7 @@ def test_the_next_deadline_is_that_of_whatever_is_due_first() -> None:
     assert host.next_deadline(now) == now + host.response_ns
     rig = host_in(S.STREAMING)
     rig.stepper.to_host[OPTICAL].filter = drop_if(lambda frame, number: number == 1)
-    rig.until(lambda: any(stream.open for stream in rig.host.streams._streams.values()))
+    rig.until(lambda: any(stream.open for stream in rig.host.streams.by_channel.values()))
     rig.host.timers.clear()
     rig.host.requests.drop()
     due = rig.host.streams.next_deadline()
@@ -1228,8 +1228,8 @@ def test_a_lane_that_places_chunks_itself_is_told_of_the_open_images() -> None:
     """The lane of images alone; the session, the longest payload, and a slot for each image."""
     rig = host_in(S.STREAMING)
     rig.stepper.to_host[OPTICAL].filter = drop_if(lambda frame, number: number == 1)
-    rig.until(lambda: any(stream.open for stream in rig.host.streams._streams.values()))
-    images = [item for stream in rig.host.streams._streams.values() for item in stream.open.values()]
+    rig.until(lambda: any(stream.open for stream in rig.host.streams.by_channel.values()))
+    images = [item for stream in rig.host.streams.by_channel.values() for item in stream.open.values()]
     assert rig.host.open_slots(SIDEBAND) is None
     told = rig.host.open_slots(OPTICAL)
     assert told is not None and told[:2] == (rig.host.connection.session, 4072)
@@ -1247,7 +1247,7 @@ def test_each_word_of_the_module_reaches_whoever_it_is_for() -> None:
     rig.feed_host(rig.frame_to_module(diagnostics.Prbs31(pattern(7, 64)), sequence=7), lane=OPTICAL)
     assert (rig.host.training.frames, rig.host.training.bit_errors) == (before + 1, 0)
     rig = host_in(S.STREAMING)
-    (stream,) = rig.host.streams._streams.values()
+    (stream,) = rig.host.streams.by_channel.values()
     number = stream.next_image_id
     rig.feed_host(rig.frame_to_module(image.ImageGone(number), 2))
     done = [event for event in rig.host.events if isinstance(event, ImageDone)]

@@ -7,10 +7,11 @@ import pytest
 
 from laserlink.protocol import catalogue
 from laserlink.protocol.catalogue import ROWS, Channel, Direction, Row
-from laserlink.protocol.connection import Connection, Received, Role, row_of
-from laserlink.protocol.errors import ErrorCode, LocalProtocolError, RemoteProtocolError, UnknownType
+from laserlink.protocol.connection import Connection, Role
+from laserlink.protocol.errors import ErrorCode, LocalProtocolError, UnknownType
 from laserlink.protocol.frame import Flags, Frame
 from laserlink.protocol.framer import Framer
+from laserlink.protocol.judge import Received
 from laserlink.protocol.limits import (
     ERROR_TEXT_BYTES_MAX,
     ERRORS_PER_SECOND,
@@ -46,7 +47,7 @@ class End:
         self.now = 0
 
     def take(self, data: bytes, lane: LaneKind = LaneKind.SIDEBAND) -> list[Received]:
-        return list(self.connection.receive(lane, data, self.now, lambda: self.state))
+        return list(self.connection.receive(lane, data, self.now, self))
 
     def sent(self, lane: LaneKind = LaneKind.SIDEBAND) -> list[Frame]:
         framer = Framer()
@@ -304,16 +305,6 @@ def test_damage_is_silent(module: End) -> None:
     assert module.errors() == []
 
 
-@pytest.mark.parametrize(
-    "frame", [Frame(PING, 0, 1, 1, version=0x21), Frame(PING, 0, 1, 1, flags=2), Frame(0, 0, 1, 1)]
-)
-def test_row_of(frame: Frame) -> None:
-    """Without a row there is a reason."""
-    assert row_of(Frame(PING, 0, 1, 1)).message is Ping
-    with pytest.raises(RemoteProtocolError):
-        row_of(frame)
-
-
 # --- time and pieces ---
 
 
@@ -332,7 +323,7 @@ def test_single_bytes(module: End) -> None:
 def test_state_is_asked_for_each_frame(module: End) -> None:
     """What one frame changes holds for the next in the same bytes."""
     taken = []
-    for received in module.connection.receive(LaneKind.SIDEBAND, wire() * 2, 0, lambda: module.state):
+    for received in module.connection.receive(LaneKind.SIDEBAND, wire() * 2, 0, module):
         taken.append(received)
         module.state = ModuleState.FAULT
     assert len(taken) == 1
@@ -347,25 +338,25 @@ def test_gap(module: End) -> None:
     module.take(claim)
     module.now = 7
     assert module.take(wire()) == []
-    assert module.connection.next_deadline() == 7 + gap
-    assert list(module.connection.on_deadline(6 + gap, lambda: module.state)) == []
-    (received,) = module.connection.on_deadline(7 + gap, lambda: module.state)
+    assert module.connection.gaps.next() == 7 + gap
+    assert list(module.connection.on_deadline(6 + gap, module)) == []
+    (received,) = module.connection.on_deadline(7 + gap, module)
     assert received.message == Ping()
     assert module.connection.counters.bad == {"cut": 1}
-    assert module.connection.next_deadline() is None
+    assert module.connection.gaps.next() is None
 
 
 def test_no_gap_between_frames(module: End) -> None:
     """Whole frames leave nothing to wait for."""
     module.take(wire())
-    assert module.connection.next_deadline() is None
+    assert module.connection.gaps.next() is None
 
 
 def test_reset_lanes(module: End) -> None:
     """When the wires were cut, a half frame is forgotten."""
     module.take(wire()[:10])
     module.connection.reset_lanes()
-    assert module.connection.next_deadline() is None
+    assert module.connection.gaps.next() is None
     assert len(module.take(wire())) == 1
     assert not module.connection.counters.bad
 
@@ -393,11 +384,11 @@ def test_fast_path_sees_only_undecided_bytes(host: End) -> None:
         return len(image) if bytes(view[: len(image)]) == image else 0
 
     data = image + other + image + other[:9]
-    found = list(host.connection.receive(LaneKind.OPTICAL, data, 0, lambda: host.state, take))
+    found = list(host.connection.receive(LaneKind.OPTICAL, data, 0, host, take))
     assert [received.row.message.__name__ for received in found] == ["ImageDigests"]
     assert shown[0] == data
     assert image + other[:9] in shown
-    found = list(host.connection.receive(LaneKind.OPTICAL, other[9:] + image, 0, lambda: host.state, take))
+    found = list(host.connection.receive(LaneKind.OPTICAL, other[9:] + image, 0, host, take))
     assert [received.row.message.__name__ for received in found] == ["ImageDigests"]
     assert shown[-1] in (image, b"")
     assert all(not view or view.startswith((b"\xeb", image)) for view in shown)
@@ -515,7 +506,7 @@ def test_with_more_at_hand_a_half_frame_is_left_to_the_caller(host: End) -> None
     image = wire(catalogue.IMAGE_DATA, ImageData(chunk=b"1234"), channel=2)
 
     def take(data: bytes, more: bool) -> int:
-        found = host.connection.receive(LaneKind.OPTICAL, data, 0, lambda: host.state, more=more)
+        found = host.connection.receive(LaneKind.OPTICAL, data, 0, host, more=more)
         return len(list(found))
 
     assert (take(image + image[:9], True), host.connection.untaken) == (1, 9)
@@ -612,9 +603,9 @@ def test_a_lane_that_turns_out_slower_has_longer_timers() -> None:
 def test_an_offence_in_a_frame_that_was_given_up_counts_from_when_it_was_found(module: End) -> None:
     """The tenth error of a second is sent, the eleventh is not; a second later there is room again."""
     module.take(wire(ECHO, Echo(1, bytes(200)))[:20] + wire(kind=0x3F))
-    due = module.connection.next_deadline()
+    due = module.connection.gaps.next()
     assert due is not None
-    assert list(module.connection.on_deadline(due, lambda: module.state)) == []
+    assert list(module.connection.on_deadline(due, module)) == []
     assert len(module.errors()) == 1
     for later_ns, errors in ((0, ERRORS_PER_SECOND - 1), (NS_PER_S, 1)):
         module.now = due + later_ns

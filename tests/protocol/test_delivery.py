@@ -47,7 +47,7 @@ def test_stop_and_wait() -> None:
     assert end.client.answered(EchoReply(1, b"1")) == first
     end.client.pump(5, TIMEOUT)
     assert len(end.sent) == 2
-    assert end.client.next_deadline() == 5 + TIMEOUT
+    assert end.client.due_ns == 5 + TIMEOUT
     assert end.client.answered(Counters(2)) == second
     assert end.client.idle
 
@@ -99,7 +99,7 @@ def test_too_many_requests() -> None:
         end.client.submit(Echo(), 0, TIMEOUT)
     assert len(end.client.drop()) == REQUESTS_QUEUED + 1
     assert end.client.idle
-    assert end.client.next_deadline() is None
+    assert end.client.due_ns is None
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_event_window() -> None:
         end.sender.submit(Log(), 0, TIMEOUT)
     end.sender.acknowledged(3, 7, TIMEOUT)
     assert len(end.sent) == EVENTS_IN_FLIGHT + 3
-    assert end.sender.next_deadline() == 7 + TIMEOUT
+    assert end.sender.due_ns == 7 + TIMEOUT
 
 
 def test_event_resend() -> None:
@@ -190,7 +190,7 @@ def test_event_resend() -> None:
     end.sender.on_deadline(2 * TIMEOUT, TIMEOUT)
     assert end.sent[6:] == end.sent[2:3]
     end.sender.acknowledged(3, 2 * TIMEOUT, TIMEOUT)
-    assert end.sender.next_deadline() is None
+    assert end.sender.due_ns is None
     end.sender.on_deadline(9 * TIMEOUT, TIMEOUT)
     assert len(end.sent) == 7
 
@@ -201,7 +201,7 @@ def test_stale_acknowledgement() -> None:
     end.sender.submit(Log(), 0, TIMEOUT)
     end.sender.acknowledged(100, 1, TIMEOUT)
     end.sender.acknowledged(50, 1, TIMEOUT)
-    assert end.sender.next_deadline() == TIMEOUT
+    assert end.sender.due_ns == TIMEOUT
 
 
 @pytest.mark.parametrize("first", [100, 0xFFFFFFFF])
@@ -234,7 +234,7 @@ def test_events_in_order(seed: int, loss: float, first: int) -> None:
         end.sender.submit(Log(number), 0, TIMEOUT)
     now = delivered = 0
     for _ in range(3000):
-        if end.sender.next_deadline() is None:
+        if end.sender.due_ns is None:
             break
         for sequence, wire in end.sent[delivered:]:
             delivered += 1
@@ -261,14 +261,14 @@ def test_a_request_that_is_repeated_has_its_whole_time_again() -> None:
     """From when it was sent again, however late that was; the same goes for events."""
     end = Client()
     end.client.submit(Echo(), 7, TIMEOUT)
-    assert end.client.next_deadline() == 7 + TIMEOUT
+    assert end.client.due_ns == 7 + TIMEOUT
     end.client.on_deadline(500, TIMEOUT)
-    assert end.client.next_deadline() == 500 + TIMEOUT
+    assert end.client.due_ns == 500 + TIMEOUT
     sender = EventSender(lambda event: (4, b"wire"), lambda wire: None)
     sender.submit(Log(1, "line"), 7, TIMEOUT)
-    assert sender.next_deadline() == 7 + TIMEOUT
+    assert sender.due_ns == 7 + TIMEOUT
     sender.on_deadline(500, TIMEOUT)
-    assert sender.next_deadline() == 500 + TIMEOUT
+    assert sender.due_ns == 500 + TIMEOUT
 
 
 def test_what_is_dropped_is_told_in_its_order() -> None:

@@ -11,8 +11,8 @@ from laserlink.host_driver.assembly import ImageDone
 from laserlink.host_driver.events import Answered, Attached, Lost, ModuleEvent, StateChanged
 from laserlink.host_driver.shot import Gap
 from laserlink.protocol import catalogue
-from laserlink.protocol.connection import Received
 from laserlink.protocol.frame import Frame
+from laserlink.protocol.judge import Received
 from laserlink.protocol.limits import EVENTS_PENDING
 from laserlink.protocol.messages import image
 from laserlink.protocol.messages.control import (

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from laserlink.protocol import catalogue
 from laserlink.protocol.catalogue import Carrier, Channel, Direction, Row
-from laserlink.protocol.connection import row_of
 from laserlink.protocol.errors import RemoteProtocolError
 from laserlink.protocol.frame import Flags, Frame, sequence_is_newer
 from laserlink.protocol.framer import BadFrame
+from laserlink.protocol.judge import row_of
 from laserlink.protocol.limits import FRAME_BYTES_MIN_OFFER
 from laserlink.protocol.messages.image import ImageGone
 from laserlink.protocol.states import LaneKind

@@ -58,6 +58,8 @@ class Shape:
 class Receiver:
     """A host's connection with two open images; `fast` has the kernel's path before the framer's."""
 
+    state = HostState.STREAMING
+
     def __init__(self, shape: Shape, *, fast: bool) -> None:
         self.connection = Connection(Role.HOST, LANES)
         self.connection.open(SESSION, 0)
@@ -89,12 +91,10 @@ class Receiver:
     def feed(self, pieces: list[bytes]) -> Self:
         """Take a stream in pieces, and give up what is left at the end."""
         for piece in pieces:
-            received = self.connection.receive(
-                LaneKind.SIDEBAND, piece, 0, lambda: HostState.STREAMING, self.take_images
-            )
+            received = self.connection.receive(LaneKind.SIDEBAND, piece, 0, self, self.take_images)
             for item in received:
                 self._take(item.frame, item.message)
-        for item in self.connection.on_deadline(NS_PER_S, lambda: HostState.STREAMING):
+        for item in self.connection.on_deadline(NS_PER_S, self):
             self._take(item.frame, item.message)
         return self
 

@@ -5,10 +5,10 @@ from functools import lru_cache
 
 from laserlink.protocol._accel import crc32
 from laserlink.protocol.catalogue import Direction
-from laserlink.protocol.connection import row_of
 from laserlink.protocol.errors import LaserLinkError, RemoteProtocolError
 from laserlink.protocol.frame import OVERHEAD_BYTES, SYNC, Frame
 from laserlink.protocol.framer import BadFrame, Framer
+from laserlink.protocol.judge import row_of
 from laserlink.protocol.limits import FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX
 from laserlink.protocol.messages.layout import Record
 

@@ -6,10 +6,10 @@ from itertools import pairwise
 from random import Random
 from zlib import adler32
 
-from laserlink.protocol.connection import row_of
 from laserlink.protocol.errors import MalformedPayload, RemoteProtocolError
 from laserlink.protocol.frame import Frame
 from laserlink.protocol.framer import BadFrame, Framer
+from laserlink.protocol.judge import row_of
 from laserlink.tools import vectors
 from laserlink.tools.explain import explain_frame, frame_document
 from laserlink.tools.fuzzing import mutators

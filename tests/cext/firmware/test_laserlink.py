@@ -194,7 +194,7 @@ class Pair:
         self.ask(diagnostics.TrainResult(seating=Seating.SEATED, frames=5, bits=100))
 
     def grant(self, images: int) -> None:
-        stream = self.python.streams._streams[CHANNEL]
+        stream = self.python.streams.by_channel[CHANNEL]
         first = self.python.connection.peek_sequence(CHANNEL)
         self.say(link.Credit((first + images * stream.layout.frames - 1) % (1 << 32)), CHANNEL)
 
@@ -260,7 +260,7 @@ def test_resends(pair: Pair) -> None:
     pair.attach()
     stream(pair)
     keep_alive(pair, 100 * MS)
-    chunk = pair.python.streams._streams[CHANNEL].layout.chunk_bytes
+    chunk = pair.python.streams.by_channel[CHANNEL].layout.chunk_bytes
     for wanted, ranges in (
         (3, ()),
         (0, (image.Range(chunk, chunk),)),

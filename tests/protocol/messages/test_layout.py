@@ -16,12 +16,12 @@ from laserlink.protocol.messages.layout import (
     Kind,
     Record,
     Request,
-    _flat,
     array,
     enum,
     f64,
     fields_of,
     fixed_size,
+    flat_of,
     i16,
     i64,
     octets,
@@ -237,9 +237,9 @@ def test_reading_at_once_is_reading_by_construct(row: catalogue.Row) -> None:
 
 def test_messages_are_read_at_once() -> None:
     """Every message has the short cut but one, of an array of texts; what varies in its middle has none."""
-    slow = [row.message.__name__ for row in catalogue.ROWS if _flat(row.message) is None]
+    slow = [row.message.__name__ for row in catalogue.ROWS if flat_of(row.message) is None]
     assert slow == ["ControlInfos"]
-    assert _flat(Everything) is None
+    assert flat_of(Everything) is None
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_values_that_do_not_fit_are_refused_by_name(value: Record) -> None:
 @pytest.mark.parametrize("row", catalogue.ROWS, ids=lambda row: row.message.__name__)
 def test_a_message_that_has_the_short_cut_takes_it(row: catalogue.Row) -> None:
     """Its examples and its defaults need no construct, which takes a hundred times as long."""
-    flat = _flat(row.message)
+    flat = flat_of(row.message)
     payloads = [*(wire[20:-4] for wire in EXAMPLES if wire[3] == row.type), bytes(row.message())]
     for payload in payloads if flat is not None else ():
         read = flat.decode(payload)
@@ -332,7 +332,7 @@ def test_a_payload_that_is_refused_is_told_why(kind: type[Record], payload: byte
 def test_the_short_cut_reads_and_writes_what_stands_in_the_declaration(value: Record, payload: bytes) -> None:
     """Both ways, each in one go, as the declaration does."""
     kind = type(value)
-    flat = _flat(kind)
+    flat = flat_of(kind)
     assert flat is not None
     assert flat.encode(value) == payload == record(kind).build(value) == bytes(value)
     assert flat.decode(payload) == value == record(kind).parse(payload) == kind.decode(payload)
@@ -355,7 +355,7 @@ def test_the_short_cut_reads_and_writes_what_stands_in_the_declaration(value: Re
 )
 def test_the_short_cut_writes_nothing_that_does_not_fit(value: Record) -> None:
     """It leaves it to the declaration, which says by name what is wrong."""
-    flat = _flat(type(value))
+    flat = flat_of(type(value))
     assert flat is not None and flat.encode(value) is None
     with pytest.raises(ValueError, match=rf"^{type(value).__name__}: \S"):
         bytes(value)
@@ -371,7 +371,7 @@ def test_the_short_cut_writes_nothing_of_another_kind() -> None:
         (Point, Named()),
     ]
     for kind, value in wrong:
-        flat = _flat(kind)
+        flat = flat_of(kind)
         assert flat is not None and flat.encode(value) is None
 
 
@@ -441,7 +441,7 @@ def test_what_a_shape_cannot_build_is_named() -> None:
 
 def test_nothing_that_has_the_short_cut_asks_construct(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages are read and written for every frame; construct is there for what is wrong with them."""
-    messages = [row.message() for row in catalogue.ROWS if _flat(row.message) is not None]
+    messages = [row.message() for row in catalogue.ROWS if flat_of(row.message) is not None]
     monkeypatch.delattr(layout, "record")
     for message in messages:
         assert type(message).decode(bytes(message)) == message

@@ -12,11 +12,12 @@ from laserlink.firmware_model.machine import Module
 from laserlink.firmware_model.stream import Streams
 from laserlink.firmware_model.timing import ModuleTimer
 from laserlink.protocol import catalogue
-from laserlink.protocol.connection import Connection, Received
+from laserlink.protocol.connection import Connection
 from laserlink.protocol.delivery import Admission, EventSender, RequestServer
 from laserlink.protocol.errors import MalformedPayload, RemoteProtocolError
 from laserlink.protocol.frame import VERSION, Frame, sequence_is_newer
 from laserlink.protocol.framer import BadFrame
+from laserlink.protocol.judge import Received
 from laserlink.protocol.messages import diagnostics, identity, image, link, power
 from laserlink.protocol.messages.control import ControlValue, decode_value
 from laserlink.protocol.messages.layout import Event, Request
@@ -74,7 +75,7 @@ class AnswersErrors(Connection):
 
 class NeverGivesUp(Connection):
     def on_deadline(self, now: int, state: Any) -> Iterator[Received]:
-        self._gaps.clear()
+        self.gaps.clear()
         return iter(())
 
 
