@@ -83,6 +83,20 @@ def test_a_host_that_hoards_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert flood(*host(), FLOODS["noise"], 256 * MEGABYTE).grown_bytes > GROWTH_BYTES_MAX
 
 
+def test_what_nobody_keeps_is_no_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cycles of 4 kB are gone with the piece that made them, though Python waits for 700 of them."""
+    receive = Host.receive_data
+
+    def litter(self: Any, lane: Any, data: bytes, now: int) -> None:
+        for _ in range(16):
+            cycle: list[Any] = [bytes(4096)]
+            cycle.append(cycle)
+        receive(self, lane, data, now)
+
+    monkeypatch.setattr(Host, "receive_data", litter)
+    assert flood(*host(), FLOODS["noise"], 32 * MEGABYTE).grown_bytes <= GROWTH_BYTES_MAX
+
+
 def test_a_framer_that_is_quadratic_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A framer that reads again all that it has ever read takes longer and longer."""
     feed = Framer.feed
