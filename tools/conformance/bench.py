@@ -18,7 +18,14 @@ from laserlink.protocol.limits import FRAME_BYTES_MAX
 from laserlink.protocol.messages import diagnostics, link
 from laserlink.protocol.messages.layout import Record, Reply, Request
 from laserlink.protocol.states import BITS_PER_BYTE, LaneKind, ModuleState
-from laserlink.protocol.timers import KEEP_ALIVE_NS, LINE_TIMES_ADDED, NS_PER_MS, NS_PER_S, NS_PER_US
+from laserlink.protocol.timers import (
+    KEEP_ALIVE_NS,
+    KEEP_ALIVES_MISSED_MAX,
+    LINE_TIMES_ADDED,
+    NS_PER_MS,
+    NS_PER_S,
+    NS_PER_US,
+)
 from laserlink.protocol.timers import line_time_ns as time_of_line
 from laserlink.tools.conformance.check import Mismatch, NoAnswer, Skip, Step
 from laserlink.tools.conformance.line import Line
@@ -37,6 +44,9 @@ GAP_NS = 200 * NS_PER_MS
 FIRST_BYTES = 4096
 # The module sends at most 10 errors a second; we provoke fewer.
 OFFENCES, OFFENCES_NS = 8, 1_100 * NS_PER_MS
+
+# From here on the module may have missed every ping that it waits for.
+PING_LATE_NS = (KEEP_ALIVES_MISSED_MAX - 1) * KEEP_ALIVE_NS
 
 # What may come at any time, whatever was sent.
 UNASKED = frozenset(
@@ -80,6 +90,8 @@ class Bench:
         self._first_sequence = 0
         self._event_expected = 0
         self._ping_ns: int | None = None
+        # How late a ping of ours was at most: a busy machine may stop us, and the module then loses its host.
+        self.ping_late_ns = 0
         self._pings = 0
         self._light_told = False
         self._offences_ns: list[int] = []
@@ -114,8 +126,12 @@ class Bench:
 
     def _keep_alive(self) -> None:
         """A ping when it is due, and at once when the light has changed."""
-        if self._ping_ns is None or not self.habits.pings:
+        if self._ping_ns is None:
             return
+        if not self.habits.pings:
+            self._ping_ns = max(self._ping_ns, self.now)
+            return
+        self.ping_late_ns = max(self.ping_late_ns, self.now - self._ping_ns)
         light = bool(self.line.light) and self.habits.sees_light
         if self.now >= self._ping_ns or light is not self._light_told:
             self.ping()

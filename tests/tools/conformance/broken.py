@@ -59,13 +59,22 @@ class VirtualLine:
     def wait(self, until: int) -> list[tuple[LaneKind, bytes]]:
         self._check()
         while not self._arrived and self._now < until:
-            due = self.module.next_deadline(self._now)
-            self._now = until if due is None else min(until, max(due, self._now + 1))
-            if due is not None and due <= self._now:
-                self.module.on_deadline(self._now)
-            self._drain()
+            self._step(until)
         arrived, self._arrived = self._arrived, []
         return arrived
+
+    def stall(self, ns: int) -> None:
+        """Time passes for the module, and nobody looks at the line."""
+        end = self._now + ns
+        while self._now < end:
+            self._step(end)
+
+    def _step(self, until: int) -> None:
+        due = self.module.next_deadline(self._now)
+        self._now = until if due is None else min(until, max(due, self._now + 1))
+        if due is not None and due <= self._now:
+            self.module.on_deadline(self._now)
+        self._drain()
 
     def _check(self) -> None:
         if self.closed_after is not None and self._now > self.closed_after:
@@ -105,10 +114,14 @@ class VirtualLine:
         return seen
 
 
-def line_of(kind: type[Module] = Module, lanes: tuple[LaneOffer, ...] = ONE_LANE) -> VirtualLine:
+def line_of(
+    kind: type[Module] = Module,
+    lanes: tuple[LaneOffer, ...] = ONE_LANE,
+    line: type[VirtualLine] = VirtualLine,
+) -> VirtualLine:
     """A module on a line of its own."""
     name = "uart-1m" if lanes is ONE_LANE else "mos-100mp"
-    return VirtualLine(kind(profile(name), lanes, first_sequence=0xFFFF_FFF0), lanes)
+    return line(kind(profile(name), lanes, first_sequence=0xFFFF_FFF0), lanes)
 
 
 def bench_of(line: VirtualLine) -> Bench:

@@ -1,7 +1,7 @@
 """laserlink.tools.conformance.bench: a small host that says what it is told, and keeps the link alive."""
 
 import pytest
-from broken import bench_of, line_of
+from broken import VirtualLine, bench_of, line_of
 
 from laserlink.protocol.errors import ErrorCode
 from laserlink.protocol.messages import diagnostics, link
@@ -10,9 +10,15 @@ from laserlink.tools.conformance.check import Mismatch, NoAnswer, Skip
 
 
 @pytest.fixture
-def bench() -> Bench:
+def line() -> VirtualLine:
+    """A module's."""
+    return line_of()
+
+
+@pytest.fixture
+def bench(line: VirtualLine) -> Bench:
     """A greeted module."""
-    made = bench_of(line_of())
+    made = bench_of(line)
     made.run_for(500)
     made.hello()
     return made
@@ -26,6 +32,19 @@ def test_pings_keep_a_module(bench: Bench) -> None:
     bench.habits.pings = False
     bench.run_for(1000)
     assert bench.since(mark, link.Beacon)
+
+
+def test_late_pings_are_noticed(bench: Bench, line: VirtualLine) -> None:
+    """A machine that stops the bench is told by its pings; pings that are not to be sent are never late."""
+    bench.run_for(1000)
+    bench.habits.pings = False
+    bench.run_for(1000)
+    bench.habits.pings = True
+    bench.run_for(200)
+    assert bench.ping_late_ns == 0
+    line.stall(400_000_000)
+    bench.run_for(1)
+    assert 300_000_000 <= bench.ping_late_ns <= 400_000_000
 
 
 def test_steps_say_what_was_demanded(bench: Bench) -> None:

@@ -1,12 +1,14 @@
 """laserlink.tools.conformance.runner: a run goes on as long as it can, and tells why it ended."""
 
 import pytest
-from broken import bench_of, examine, line_of
+from broken import VirtualLine, bench_of, examine, line_of
 
 from laserlink.firmware_model.machine import Module
+from laserlink.protocol.connection import Connection
 from laserlink.protocol.errors import TooHot
 from laserlink.protocol.frame import Frame
-from laserlink.tools.conformance.check import Outcome
+from laserlink.protocol.limits import FRAME_BYTES_MAX
+from laserlink.tools.conformance.check import Outcome, Result
 from laserlink.tools.conformance.runner import NoDevice, Runner, looks_like_frames
 
 
@@ -43,6 +45,48 @@ def test_port_that_closes() -> None:
     line.closed_after = 4_000_000_000
     report = Runner(bench_of(line), "x").run()
     assert "closed" in report.ended_early and report.count(Outcome.PASSED) >= 1
+
+
+class StalledLine(VirtualLine):
+    """A machine that stops for half a second behind a frame of this size, as often as `stalls` says."""
+
+    stalls = 0
+    stopping_bytes = FRAME_BYTES_MAX
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if len(data) == self.stopping_bytes and self.stalls:
+            self.stalls -= 1
+            self.stall(500_000_000)
+
+
+def too_long_after(stalls: int) -> Result:
+    """What comes of the check that sends the longest frame, on a machine that stops so often."""
+    line = line_of(line=StalledLine)
+    line.stalls = stalls  # type: ignore[attr-defined]
+    return Runner(bench_of(line), "x", ["judging.too-long"]).run().results[-1]
+
+
+def test_what_a_stalled_machine_spoils_is_tried_again() -> None:
+    """Two late tries are no finding; a third is one, and its reason says that the bench was late."""
+    results = [too_long_after(stalls) for stalls in range(4)]
+    assert [result.outcome for result in results] == [Outcome.PASSED] * 3 + [Outcome.FAILED]
+    assert "ms late)" in results[3].reason
+
+
+def test_a_wrong_module_fails_on_a_stalled_machine_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong answer is a finding after one try when nothing was late, and after late tries as well."""
+    offend = Connection.offend
+    offences: list[Frame] = []
+
+    def answer_wrong(self: Connection, frame: Frame, error: object, now: int, request_id: int = 0) -> None:
+        offences.append(frame)
+        offend(self, frame, TooHot("wrong"), now, request_id)
+
+    monkeypatch.setattr(Connection, "offend", answer_wrong)
+    assert too_long_after(0).outcome is Outcome.FAILED and len(offences) == 1
+    monkeypatch.setattr(StalledLine, "stopping_bytes", 257)
+    assert too_long_after(2).outcome is Outcome.FAILED and len(offences) == 4
 
 
 def test_module_that_never_trains_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
