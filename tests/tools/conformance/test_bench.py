@@ -5,7 +5,7 @@ from broken import VirtualLine, bench_of, line_of
 
 from laserlink.protocol.errors import ErrorCode
 from laserlink.protocol.messages import diagnostics, link
-from laserlink.tools.conformance.bench import Bench
+from laserlink.tools.conformance.bench import OFFENCES, Bench
 from laserlink.tools.conformance.check import Mismatch, NoAnswer, Skip
 
 
@@ -61,6 +61,15 @@ def test_offences_are_answered_and_named(bench: Bench) -> None:
     assert bench.offended(bench.raw_frame(0x7F, 0), ErrorCode.UNKNOWN_TYPE, 0x7F).value == 0x7F
     with pytest.raises(Mismatch, match="nothing"):
         bench.offended(bench.frame(link.Ping()), ErrorCode.UNKNOWN_TYPE)
+
+
+def test_one_bench_behind_another_is_answered(bench: Bench, line: VirtualLine) -> None:
+    """The errors that the bench before provoked do not use up those of the next one."""
+    for _ in range(2):
+        for _ in range(OFFENCES):
+            bench.offended(bench.raw_frame(0x7F, 0), ErrorCode.UNKNOWN_TYPE, 0x7F)
+        bench = Bench(line, lambda: 4711)
+        bench.hello()
 
 
 def test_silence_is_told_from_an_answer(bench: Bench) -> None:
