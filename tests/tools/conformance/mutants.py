@@ -246,13 +246,13 @@ def _grant_last(self: Streams, channel: int, sequence: int) -> None:
 
 
 def _once(self: EventSender, now: int, timeout_ns: int) -> None:
-    self._due_ns = None
+    self.due_ns = None
 
 
 def _believing(self: EventSender, sequence: int, now: int, timeout_ns: int) -> None:
     while self._flight and sequence_is_newer(sequence, self._flight[0][0]):
         self._flight.popleft()
-        self._due_ns = None
+        self.due_ns = None
     self._pump(now, timeout_ns)
 
 
