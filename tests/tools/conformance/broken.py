@@ -22,6 +22,8 @@ TWO_LANES = (
     LaneOffer(),
     LaneOffer(LaneKind.OPTICAL, LaneKind.OPTICAL, LaneDirection.MODULE_TO_HOST),
 )
+# A module that keeps a deadline which is over would have time stand still, and its test never end.
+OVERDUE_MAX = 10_000
 PROFILES: dict[str, Profile] = {}
 
 
@@ -41,6 +43,7 @@ class VirtualLine:
         self._now = 1_000_000_000
         self._arrived: list[tuple[LaneKind, bytes]] = []
         self._buffer = memoryview(bytearray(FRAME_BYTES_MAX))
+        self._overdue = 0
         self.closed_after: int | None = None
         module.on_input(Contact(True), self._now)
 
@@ -72,6 +75,8 @@ class VirtualLine:
     def _step(self, until: int) -> None:
         due = self.module.next_deadline(self._now)
         self._now = until if due is None else min(until, max(due, self._now + 1))
+        self._overdue = self._overdue + 1 if due is not None and due < self._now else 0
+        assert self._overdue < OVERDUE_MAX, f"a deadline {self._now - (due or 0)} ns ago is never let go"
         if due is not None and due <= self._now:
             self.module.on_deadline(self._now)
         self._drain()

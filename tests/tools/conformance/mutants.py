@@ -28,12 +28,13 @@ from laserlink.tools.conformance.runner import Runner
 
 
 def connected(kind: type[Connection]) -> type[Module]:
-    """A module with another connection."""
+    """A module with another connection, which judges all frames itself: the kernel knows only the rules."""
 
     class Broken(Module):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             self.connection.__class__ = kind
+            self.connection._lone_frame = None
 
     return Broken
 
@@ -93,11 +94,12 @@ class SilentOnUnknownTypes(Connection):
 
 
 class ForgetsSequences(Connection):
-    def reserve(self, channel: int, count: int) -> int:
-        first = super().reserve(channel, count)
-        if channel == 0 and first % 5 == 0:
-            self._next_sequence[channel] = first
-        return first
+    def _fields(self, *arguments: Any) -> Any:
+        fields = super()._fields(*arguments)
+        _, channel, _, sequence, *_ = fields
+        if channel == 0 and sequence % 5 == 0:
+            self._next_sequence[channel] = sequence
+        return fields
 
 
 class LaserBeforeContract(Module):
