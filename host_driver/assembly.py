@@ -70,13 +70,18 @@ class Assembly:
         )
         self.start: ImageStart | None = None
         self.first_ns = now
-        self.progress_ns = now
         self.check_ns = now
-        self.asked_ns: int | None = None
+        self.progressed(now)
         self.resent = 0
         self._seen = 0
 
     # --- what arrives ---
+
+    def progressed(self, now: int) -> None:
+        """Something of it came: what was asked for before says nothing of what is missing from now on."""
+        self.progress_ns = now
+        self.asked_ns: int | None = None
+        self.answered_ns: int | None = None
 
     def take_start(self, start: ImageStart) -> None:
         """Raises MalformedPayload when the image is not what the stream was configured for."""
@@ -172,8 +177,9 @@ class Assembly:
         """What to ask for now: what is missing before the last chunk seen, or everything when `tail`.
 
         Each chunk is asked for at most five times, at most a quarter of the image at once; None when there
-        is nothing to ask for.
+        is nothing to ask for. What a module that stands still was asked for does not count: it heard nothing.
         """
+        counted = self.asked_ns is None or self.answered_ns is not None
         missing = np.flatnonzero((self._present == 0) & (self._tries < RESEND_TRIES))
         if not (tail or self.closed):
             seen = np.flatnonzero(self._present)
@@ -186,9 +192,9 @@ class Assembly:
         for item in ranges:
             first = item.offset // self.layout.chunk_bytes
             count = -(-item.length // self.layout.chunk_bytes)
-            self._tries[first : first + count] += 1
+            self._tries[first : first + count] += counted
             self.resent += count
-        self._special_tries += bool(special)
+        self._special_tries += bool(special) and counted
         return Resend(self.image_id, special, ranges)
 
     def _special(self, *, tail: bool) -> Wanted:

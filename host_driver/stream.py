@@ -257,7 +257,7 @@ class HostStreams:
         if isinstance(message, ImageGone):
             self._close(stream, assembly, now)
             return
-        assembly.progress_ns = now
+        assembly.progressed(now)
         match message:
             case ImageStart():
                 assembly.take_start(message)
@@ -316,7 +316,7 @@ class HostStreams:
         for stream in self.by_channel.values():
             stream.probe_ns = now
             for assembly in stream.open.values():
-                assembly.progress_ns = now
+                assembly.progressed(now)
                 assembly.check_ns = now + self._lane_time(RESEND_AGAIN_NS)
 
     def advance(self, now: int, heard_ns: int) -> bool:
@@ -336,15 +336,19 @@ class HostStreams:
     def _advance_one(self, stream: HostStream, assembly: Assembly, now: int, heard_ns: int) -> bool:
         """Whether all that keeps the image from being asked for is that the module may stand still."""
         if assembly.seen_progress():
-            assembly.progress_ns = now
+            assembly.progressed(now)
             assembly.check_ns = now + self._first_ns
+        elif assembly.asked_ns is not None and assembly.answered_ns is None and heard_ns > assembly.asked_ns:
+            assembly.answered_ns = heard_ns
         if assembly.all_here and (assembly.verify() or assembly.all_here):
             self._close(stream, assembly, now)
             return False
         if self.paused or now < assembly.check_ns:
             return False
+        # A module that stood still speaks before it sends on, for words go first.
         deadline = assembly.progress_ns + self._lane_time(RETENTION_NS)
-        if now >= deadline and assembly.asked_ns is not None and heard_ns > assembly.asked_ns:
+        answered_ns = assembly.answered_ns
+        if answered_ns is not None and now >= max(deadline, answered_ns + self._lane_time(RESEND_AGAIN_NS)):
             self._close(stream, assembly, now)
             return False
         quiet = now - assembly.progress_ns >= self._lane_time(RESEND_AGAIN_NS)

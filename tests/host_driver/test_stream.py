@@ -719,6 +719,45 @@ def test_an_image_is_given_up_when_its_retention_ends_and_the_module_was_heard_s
         assert bench.handed_over() == ([(1, end)] if over else []), (late_ns, heard_after_ns)
 
 
+def test_a_module_that_stood_still_twice_is_waited_for_both_times() -> None:
+    """What it said after the first time is no answer for the second; and its word comes before what it has
+    still to send, which has the time of a repeat to follow.
+    """
+    bench = Bench()
+    bench.configure()
+    bench.start(1)
+    bench.chunk(2)
+    bench.streams.advance(0, 0)
+    bench.streams.advance(bench.first_ns, 0)
+    again = 3 * bench.retention_ns
+    bench.chunk(3, now=again)
+    bench.streams.advance(again, again)
+    bench.streams.advance(again + bench.again_ns, again)
+    word = again + 5 * bench.retention_ns
+    for now, heard in ((word - bench.again_ns, again), (word, word), (word + bench.again_ns - 1, word)):
+        bench.streams.advance(now, heard)
+        assert bench.handed_over() == [], now
+    bench.streams.advance(word + bench.again_ns, word)
+    assert bench.handed_over() == [(1, word + bench.again_ns)]
+
+
+def test_what_a_silent_module_was_asked_for_is_asked_again_when_it_speaks() -> None:
+    """As often as if it had not been asked: five times, and the one that it did not hear."""
+    bench = Bench()
+    bench.configure()
+    bench.start(1)
+    bench.chunk(2)
+    bench.streams.advance(0, 0)
+    checks = [bench.first_ns + count * bench.again_ns for count in range(20)]
+    bench.sent()
+    asked = []
+    for count, now in enumerate(checks):
+        bench.streams.advance(now, checks[10] - 1 if count >= 10 else 0)
+        asked.append(bool(bench.asked()))
+    assert asked[:10] == [True] * 10 and asked[10:].count(True) <= RESEND_TRIES
+    assert bench.handed_over() == [(1, checks[11])]
+
+
 def test_the_next_image_is_looked_for_only_while_none_is_open() -> None:
     """An image that comes shows that the module sends; without one, the start of the next is asked for."""
     bench = Bench()
@@ -1100,7 +1139,8 @@ def test_a_module_without_the_feature_is_asked_for_nothing() -> None:
     bench.streams.advance(bench.retention_ns, 0)
     assert bench.sent() == [] and bench.streams.next_deadline() is None
     bench.chunk(4)
-    for now in (0, bench.first_ns, bench.again_ns + bench.first_ns, bench.retention_ns + bench.again_ns):
+    asked = bench.again_ns + bench.first_ns
+    for now in (0, bench.first_ns, asked, asked + 1, bench.retention_ns + bench.again_ns):
         bench.streams.advance(now, now)
         assert bench.asked() == []
     assert bench.handed_over() == [(1, bench.retention_ns + bench.again_ns)]

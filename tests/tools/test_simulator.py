@@ -220,7 +220,7 @@ def test_a_broken_rule_is_seen(
     """With the rule patched away, some seed fails; and by the checker that is there for it."""
     monkeypatch.setattr(_accel, "receive_images", None)
     monkeypatch.setattr(owner, attribute, broken)
-    report = first_failure(faults, range(150))
+    report = first_failure(faults, range(400))
     assert rule in {violation.rule for violation in report.violations}, (name, report.violations)
 
 
