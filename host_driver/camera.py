@@ -39,7 +39,6 @@ from laserlink.protocol.errors import (
 from laserlink.protocol.image_layout import ImageLayout
 from laserlink.protocol.messages.control import (
     ControlGet,
-    ControlId,
     ControlSetReply,
     ControlValues,
     decode_value,
@@ -265,22 +264,22 @@ class Camera(Series):
         """Values of the module's controls, as the module says now. Raises LocalProtocolError for unknown
         names."""
         driver, _ = self._ready()
-        ids: dict[str, int] = {}
+        asked: list[ControlGet] = []
 
         def ask(host: Host, now: int) -> Request:
-            known = host.controls.known
-            try:
-                for name in names:
-                    ids[name] = known[name].id
-            except KeyError:
-                unknown = ", ".join(sorted({name for name in names if name not in known}))
-                raise LocalProtocolError(f"this module has no control {unknown}") from None
-            return host.request(ControlGet(0, tuple(map(ControlId, ids.values()))), now)
+            asked.append(host.controls.question(names))
+            return host.request(asked[0], now)
 
         reply = self._ask(driver, ask)
-        found = reply.values if isinstance(reply, ControlValues) else ()
-        by_id = {item.id: decode_value(item.type, item.value) for item in found}
-        return {name: by_id[number] for name, number in ids.items() if number in by_id}
+        found: dict[int, HostValue] = {}
+        if isinstance(reply, ControlValues):
+            for item in reply.values:
+                found[item.id] = decode_value(item.type, item.value)
+        values: dict[str, HostValue] = {}
+        for name, wanted in zip(names, asked[0].controls, strict=True):
+            if wanted.id in found:
+                values[name] = found[wanted.id]
+        return values
 
     # --- images ---
 

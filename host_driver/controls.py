@@ -1,12 +1,14 @@
 """The module's controls as the host knows them: by name, with types and bounds; and the settings replay."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from laserlink.protocol.errors import LimitExceeded, LocalProtocolError, MalformedPayload
 from laserlink.protocol.limits import CONTROLS_MAX
 from laserlink.protocol.messages.control import (
     ControlChanged,
+    ControlGet,
+    ControlId,
     ControlInfo,
     ControlInfos,
     ControlList,
@@ -75,11 +77,17 @@ class HostControls:
         self.known: dict[str, HostControl] = {}
         self.current: dict[str, Value] = {}
         self._settings: dict[int, dict[str, Value]] = {}
+        # What was asked for last is often asked for again.
+        self._asked: tuple[tuple[str, ...], ControlGet] = (), ControlGet()
 
     def clear(self) -> None:
         """Another session: what was set is remembered, what was listed is not."""
-        self.known.clear()
+        self._forget_list()
         self.current.clear()
+
+    def _forget_list(self) -> None:
+        self.known.clear()
+        self._asked = (), ControlGet()
 
     def take(self, asked: ControlList, infos: ControlInfos) -> int | None:
         """Take a part of the list; where the next part begins, or None when it is whole.
@@ -94,18 +102,30 @@ class HostControls:
         if infos.start != asked.start or end > infos.total or (end == infos.start < infos.total):
             raise MalformedPayload(f"controls {infos.start} to {end} of {infos.total}", infos.start)
         if not infos.start:
-            self.known.clear()
+            self._forget_list()
         for info in infos.controls:
             control = HostControl.of(info)
             self.known[control.name] = control
             self.current[control.name] = control.default
         return end if end < infos.total else None
 
-    def encode(self, values: dict[str, Value]) -> tuple[ControlValue, ...]:
-        """Values by name as they go onto the wire. Raises LocalProtocolError for an unknown name or type."""
-        unknown = sorted(set(values) - set(self.known))
+    def question(self, names: tuple[str, ...]) -> ControlGet:
+        """What asks for the values of some controls. Raises LocalProtocolError for an unknown name."""
+        before, question = self._asked
+        if names != before:
+            self._refuse_unknown(names)
+            question = ControlGet(0, tuple(ControlId(self.known[name].id) for name in names))
+            self._asked = names, question
+        return question
+
+    def _refuse_unknown(self, names: Iterable[str]) -> None:
+        unknown = sorted(set(names) - set(self.known))
         if unknown:
             raise LocalProtocolError(f"this module has no control {', '.join(unknown)}")
+
+    def encode(self, values: dict[str, Value]) -> tuple[ControlValue, ...]:
+        """Values by name as they go onto the wire. Raises LocalProtocolError for an unknown name or type."""
+        self._refuse_unknown(values)
         return tuple(self.known[name].encode(value) for name, value in values.items())
 
     def remember(self, module_id: int, values: tuple[ControlValue, ...]) -> None:

@@ -183,14 +183,12 @@ class Driver:
         Raises:
             CancelledError, TimeoutError: the thread ends, or no reply came.
         """
-        answer = _Answer()
         # From here on an interrupt may come anywhere: whatever it ends, the machine is given back.
         if self._watch.shares and self._machine.acquire(blocking=False):
             try:
                 # Is there a link, and nothing wrong with it that the thread has not seen yet?
                 if not (self.gone or self._stopping or self._torn or self._error is not None):
-                    self._lead(ask, answer, time.monotonic_ns() + int(seconds * NS_PER_S))
-                    return answer.value()
+                    return self._lead(ask, seconds)
             finally:
                 try:
                     self._hand_over()
@@ -199,20 +197,26 @@ class Driver:
                     self._machine.release()
         return self.ask(ask).result(seconds)
 
-    def _lead(self, ask: Callable[[Host, int], Request], answer: _Answer, end: int) -> None:
+    def _lead(self, ask: Callable[[Host, int], Request], seconds: float) -> Record:
         """Run the machine on this thread until the answer is there."""
-        resting = False
+        asked = resting = False
+        began = time.monotonic_ns()
         try:
-            self._held, self._due_known, self._leader = True, False, threading.get_ident()
-            self._watch.hold()
-            self._begin(ask, answer)
+            self._due_known, self._leader = False, threading.get_ident()
+            request_id = ask(self._host, began).request_id
+            asked = True
             self._write_port()
+            # All that can wait until the module is at work.
+            answer = self._waiting[request_id] = _Answer()
+            end = began + int(seconds * NS_PER_S)
+            self._held = True
+            self._watch.hold()
             while not answer.done:
                 now = time.monotonic_ns()
                 if self._stopping:
                     answer.cancel()
                 elif now >= end:
-                    return
+                    break
                 else:
                     until = min(end, self._rest_until(now))
                     resting = True
@@ -223,9 +227,11 @@ class Driver:
                     resting = False
                     self._turn()
         except BaseException as error:
-            if not resting:
+            # A question that cannot be asked is no broken step.
+            if not resting and (asked or not isinstance(error, Exception)):
                 self._tear(error)
             raise
+        return answer.value()
 
     def _hand_over(self) -> None:
         """Let the thread watch again; wake it when it sleeps longer than the machine may wait."""
@@ -428,17 +434,19 @@ class Driver:
 
     def _write_port(self) -> None:
         """Send what there is, as far as the port takes it, while there is one."""
-        host, data = self._host, self._unwritten
-        while not self.gone and (data or host.connection.queued[SIDEBAND]):
-            data = data or memoryview(host.data_to_send(SIDEBAND, time.monotonic_ns()))
+        host, queued = self._host, self._host.connection.queued
+        data: bytes | memoryview = self._unwritten
+        while not self.gone and (data or queued[SIDEBAND]):
+            data = data or host.data_to_send(SIDEBAND, time.monotonic_ns())
             try:
                 written = self._lanes.port.write(data)
             except PortClosed:
                 self._lose_port()
                 return
-            self._unwritten = data = data[written:]
-            if data:
+            if written < len(data):
+                self._unwritten = memoryview(data)[written:]
                 return
+            self._unwritten = data = NOTHING
 
     def _tell(self) -> None:
         events = list(self._host.events)
