@@ -390,4 +390,5 @@ def frame_images(out, packed, first_chunk, chunk_count,
 include "frames.pyx"
 include "records.pyx"
 include "judge.pyx"
+include "writer.pyx"
 include "ring_images.pyx"

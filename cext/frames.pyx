@@ -19,16 +19,28 @@ cdef enum:
     PAYLOAD_MAX = FRAME_MAX - FRAME_OVERHEAD
 
 
+cdef tuple FRAME_FIELDS = ("type", "channel", "session", "sequence", "payload", "flags", "version")
+# Where they are in the kind of frame that was made last: there is hardly ever another.
+cdef type frame_kind = None
+cdef Py_ssize_t frame_slots[7]
+
+
 cdef object _frame_of(type kind, const ll_small_frame *row, const uint8_t *payload):
     """A `kind` of these fields; it has no other, and they may be set although it is frozen."""
+    global frame_kind
     cdef object frame = PyType_GenericAlloc(kind, 0)
-    PyObject_GenericSetAttr(frame, "type", row.type)
-    PyObject_GenericSetAttr(frame, "channel", row.channel)
-    PyObject_GenericSetAttr(frame, "session", row.session)
-    PyObject_GenericSetAttr(frame, "sequence", row.sequence)
-    PyObject_GenericSetAttr(frame, "payload", PyBytes_FromStringAndSize(<const char *>payload, row.length))
-    PyObject_GenericSetAttr(frame, "flags", row.flags)
-    PyObject_GenericSetAttr(frame, "version", row.version)
+    cdef Py_ssize_t index
+    if kind is not frame_kind:
+        for index in range(7):
+            frame_slots[index] = ll_slot_of(kind, FRAME_FIELDS[index])
+        frame_kind = kind
+    _put(frame, frame_slots[0], "type", row.type)
+    _put(frame, frame_slots[1], "channel", row.channel)
+    _put(frame, frame_slots[2], "session", row.session)
+    _put(frame, frame_slots[3], "sequence", row.sequence)
+    _put(frame, frame_slots[4], "payload", PyBytes_FromStringAndSize(<const char *>payload, row.length))
+    _put(frame, frame_slots[5], "flags", row.flags)
+    _put(frame, frame_slots[6], "version", row.version)
     return frame
 
 

@@ -1,5 +1,8 @@
 # Part of _kernels.pyx, which includes it: a frame that comes whole and alone, and is legal, as most are.
 
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_SET_ITEM
+
 cdef enum:
     VERSION_MAJOR = 1
     LEGAL_FLAGS = 1
@@ -20,7 +23,7 @@ cdef class Judge:
     cdef Rule rules[256]
     cdef list rows, layouts
     cdef type frame_kind, received_kind
-    cdef object sideband, make
+    cdef object sideband
     cdef tuple origin
 
     def __init__(self, type frame_kind not None, type received_kind not None, sideband, rules not None,
@@ -28,7 +31,7 @@ cdef class Judge:
         cdef Rule *rule
         cdef Flat layout
         self.frame_kind, self.received_kind, self.sideband = frame_kind, received_kind, sideband
-        self.make, self.origin = tuple.__new__, origin
+        self.origin = origin
         self.rows, self.layouts = [None] * 256, [None] * 256
         memset(self.rules, 0, sizeof(self.rules))
         for number, row, layout, channels, on_image_lane, states, features in rules:
@@ -57,7 +60,7 @@ cdef class Judge:
                           uint32_t session, uint32_t features, uint8_t state):
         cdef ll_small_frame head
         cdef const Rule *rule
-        cdef object message, frame
+        cdef object message, frame, received
         if ll_read_frame(data, size, FRAME_MAX, &head) != size or size == 0:
             return None
         rule = &self.rules[head.type]
@@ -75,4 +78,15 @@ cdef class Judge:
         if message is None:
             return None
         frame = _frame_of(self.frame_kind, &head, data + LL_HEADER_BYTES)
-        return self.make(self.received_kind, (lane, frame, message, self.rows[head.type]))
+        # A named tuple, filled in place.
+        received = PyType_GenericAlloc(self.received_kind, 4)
+        _fill(received, 0, lane)
+        _fill(received, 1, frame)
+        _fill(received, 2, message)
+        _fill(received, 3, self.rows[head.type])
+        return received
+
+
+cdef void _fill(object named, Py_ssize_t index, object value):
+    Py_INCREF(value)
+    PyTuple_SET_ITEM(named, index, value)

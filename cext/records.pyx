@@ -1,5 +1,10 @@
 # Part of _kernels.pyx, which includes it: the payload of a message, to and from its record.
 
+cdef extern from "slots.h":
+    Py_ssize_t ll_slot_of(type kind, object name)
+    void ll_fill_slot(object record, Py_ssize_t offset, object value)
+    object ll_slot_value(object record, Py_ssize_t offset)
+
 cdef extern from "Python.h":
     object PyType_GenericAlloc(type kind, Py_ssize_t items)
     int PyObject_GenericSetAttr(object record, object name, object value) except -1
@@ -16,6 +21,14 @@ cdef enum:
     FIELDS_MAX = 48
 
 cdef dict NUMBER_BYTES = {"B": 1, "H": 2, "L": 4, "Q": 8, "h": 2, "l": 4, "q": 8, "d": 8}
+
+
+cdef int _put(object record, Py_ssize_t slot, object name, object value) except -1:
+    """Set a field of a new record, which may be frozen."""
+    if slot:
+        ll_fill_slot(record, slot, value)
+        return 0
+    return PyObject_GenericSetAttr(record, name, value)
 
 
 cdef object _read_number(char format, const uint8_t *at):
@@ -82,10 +95,11 @@ cdef class Flat:
     cdef tuple names, members
     cdef Py_ssize_t count
     cdef Py_ssize_t sizes[FIELDS_MAX]
+    cdef Py_ssize_t slots[FIELDS_MAX]  # where in a record each field is; 0: to be looked up by its name
     cdef char formats[FIELDS_MAX]
     cdef object tail_name
     cdef char tail_form  # "*" rest, "t" text, "i" items, or the letter of an array's numbers; 0 for no tail
-    cdef Py_ssize_t tail_limit
+    cdef Py_ssize_t tail_limit, tail_slot
     cdef Flat tail_item
     cdef Py_ssize_t tail_step
 
@@ -96,7 +110,8 @@ cdef class Flat:
         self.kind, self.tail, self.count, self.item_bytes = kind, tail, len(fields), 0
         self.names = tuple([sys.intern(name) for name, _, _ in fields])
         self.members = tuple([None if members is None else dict(members) for _, _, members in fields])
-        for index, (_, format, _) in enumerate(fields):
+        for index, (name, format, _) in enumerate(fields):
+            self.slots[index] = ll_slot_of(kind, name)
             self.sizes[index] = NUMBER_BYTES[format] if len(format) == 1 else int(format.rstrip("s"))
             self.formats[index] = ord(format) if len(format) == 1 else c"s"
             self.item_bytes += self.sizes[index]
@@ -108,6 +123,7 @@ cdef class Flat:
         if limit > 255 or (item is not None and item.tail_form):
             raise ValueError("items have a fixed size, and there are at most 255")
         self.tail_name, self.tail_limit, self.tail_item = sys.intern(name), limit, item
+        self.tail_slot = ll_slot_of(self.kind, name)
         if form in NUMBER_BYTES:
             self.tail_form, self.tail_step = ord(form), NUMBER_BYTES[form]
         else:
@@ -138,14 +154,37 @@ cdef class Flat:
                     value = (<dict>self.members[index]).get(value)
                     if value is None:
                         return None
-            PyObject_GenericSetAttr(record, self.names[index], value)
+            _put(record, self.slots[index], self.names[index], value)
             at += self.sizes[index]
         if self.tail_form:
             value = self._read_tail(data + at, size - at)
             if value is None:
                 return None
-            PyObject_GenericSetAttr(record, self.tail_name, value)
+            _put(record, self.tail_slot, self.tail_name, value)
         return record
+
+    def numbered(self, record, number):
+        """The same record, but for its first field; of another kind, TypeError."""
+        cdef object other
+        cdef Py_ssize_t index
+        if type(record) is not self.kind:
+            raise TypeError(f"a {type(record).__name__} is no {self.kind.__name__}")
+        other = PyType_GenericAlloc(self.kind, 0)
+        for index in range(self.count):
+            _put(other, self.slots[index], self.names[index], self._get(record, index) if index else number)
+        if self.tail_form:
+            _put(other, self.tail_slot, self.tail_name, self._get_tail(record))
+        return other
+
+    cdef object _get(self, object record, Py_ssize_t index):
+        if self.slots[index] and type(record) is self.kind:
+            return ll_slot_value(record, self.slots[index])
+        return getattr(record, self.names[index])
+
+    cdef object _get_tail(self, object record):
+        if self.tail_slot and type(record) is self.kind:
+            return ll_slot_value(record, self.tail_slot)
+        return getattr(record, self.tail_name)
 
     cdef object _read_tail(self, const uint8_t *tail, Py_ssize_t size):
         cdef Py_ssize_t index
@@ -184,10 +223,10 @@ cdef class Flat:
         cdef Py_ssize_t count = 0, size = self.item_bytes
         cdef uint8_t *at
         if self.tail_form == c"*":
-            rest = bytes(memoryview(getattr(value, self.tail_name)))
+            rest = bytes(memoryview(self._get_tail(value)))
             size += len(rest)
         elif self.tail_form:
-            items, rest = self._items_of(getattr(value, self.tail_name))
+            items, rest = self._items_of(self._get_tail(value))
             count = len(rest) if self.tail_form == c"t" else len(items)
             if count > self.tail_limit:
                 return None
@@ -222,7 +261,7 @@ cdef class Flat:
         cdef Py_ssize_t index
         cdef object value
         for index in range(self.count):
-            value = getattr(record, self.names[index])
+            value = self._get(record, index)
             if self.formats[index] == c"s":
                 if not (PyBytes_Check(value) or PyByteArray_Check(value)) or len(value) != self.sizes[index]:
                     raise ValueError

@@ -1,8 +1,8 @@
 """Picks the C kernel or its Python reference, same names and signatures; the only door to laserlink.cext.
 
 Everything on a hot path imports from here. The references stay importable from their own modules.
-`receive_images` and `Judge` are None without the kernel: then the framer finds the frames, `Slot.place` and
-`Connection` take them.
+`receive_images`, `Judge` and `Writer` are None without the kernel: then the framer finds the frames,
+`Slot.place` and `Connection` take them, and `Connection` makes those that are sent.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,6 +32,7 @@ __all__ = [
     "Flat",
     "Judge",
     "Slot",
+    "Writer",
     "add",
     "bad_bytes",
     "crc32",
@@ -51,6 +52,8 @@ receive_images: Callable[[AnyBuffer, int, int, Sequence[Slot]], int] | None
 receive_images = None if kernels is None else kernels.receive_images
 # Its reference is Connection, which judges every frame that the kernel leaves alone.
 Judge: Any = None if kernels is None else kernels.Judge
+# Its reference is Connection, which frames every message that the kernel leaves alone.
+Writer: Any = None if kernels is None else kernels.Writer
 
 
 def strip_digests(packed: AnyBuffer, strip_bytes: int) -> list[int]:

@@ -26,7 +26,6 @@ from laserlink.protocol.errors import (
 from laserlink.protocol.frame import (
     OVERHEAD_BYTES,
     VERSION_MAJOR,
-    Flags,
     Frame,
     wire_of,
 )
@@ -43,6 +42,7 @@ from laserlink.protocol.messages.layout import Record
 from laserlink.protocol.messages.link import Error, Features, LaneOffer
 from laserlink.protocol.states import BITS_PER_BYTE, OPTICAL, SIDEBAND, LaneKind
 from laserlink.protocol.timers import GAP_NS, LINE_TIMES_ADDED, NS_PER_S, NS_PER_US, Deadlines, line_time_ns
+from laserlink.protocol.writer import FLAGS, whole_frame
 
 SEQUENCES = 1 << 32
 # More than a whole training has; they are looked at after each piece of the stream.
@@ -73,9 +73,6 @@ class Counters:
     offences: Counter[str] = field(default_factory=Counter)
 
 
-_FLAGS = {
-    role: int(Flags.ACK_REQUESTED) * (role == "event") for role in ("request", "reply", "event", "datagram")
-}
 # Control before events, events before images, images before bulk: as the channels are declared.
 _PRIORITY = {row.type: tuple(Channel).index(row.channel) for row in catalogue.ROWS}
 TakeImages = Callable[[memoryview], int]
@@ -102,6 +99,7 @@ class Connection:
         self.role = role
         self._sends: Direction = role.value
         self._lone_frame = lone_frame(self._sends)
+        self._whole_frame = whole_frame()
         self.lanes = {offer.kind: offer for offer in lanes}
         self._share(frozenset(self.lanes))
         self._extended: dict[tuple[int, LaneKind, int], tuple[LaneOffer, int]] = {}
@@ -401,12 +399,21 @@ class Connection:
             sequence = self._next_sequence.get(channel, self._first_sequence)
             self._next_sequence[channel] = (sequence + 1) % SEQUENCES
         session = self.session if session is None else session
-        return row.type, channel, session, sequence, payload, _FLAGS[row.role]
+        return row.type, channel, session, sequence, payload, FLAGS[row.type]
 
     def send(self, message: Record, channel: int | None = None, *, session: int | None = None) -> bytes:
         """Frame a message and queue it on its lane; its exact bytes, for a resend."""
-        wire = wire_of(*self._fields(message, channel, session))
-        if self._queue(catalogue.BY_MESSAGE[type(message)], wire):
+        row, wire = catalogue.BY_MESSAGE[type(message)], None
+        if self._whole_frame is not None:
+            where = row.first_channel if channel is None else channel
+            whose = self.session if session is None else session
+            sequence = self._next_sequence.get(where, self._first_sequence)
+            wire = self._whole_frame(message, where, whose, sequence, self.out_bytes_max)
+        if wire is None:
+            wire = wire_of(*self._fields(message, channel, session))
+        else:
+            self._next_sequence[where] = (sequence + 1) % SEQUENCES
+        if self._queue(row, wire):
             self.counters.frames_sent += 1
         return wire
 

@@ -204,13 +204,12 @@ class Driver:
         try:
             self._due_known, self._leader = False, threading.get_ident()
             request_id = ask(self._host, began).request_id
-            asked = True
+            asked = self._held = True
+            self._watch.hold()
             self._write_port()
-            # All that can wait until the module is at work.
+            # What can wait until the module is at work.
             answer = self._waiting[request_id] = _Answer()
             end = began + int(seconds * NS_PER_S)
-            self._held = True
-            self._watch.hold()
             while not answer.done:
                 now = time.monotonic_ns()
                 if self._stopping:

@@ -6,7 +6,7 @@ from laserlink.protocol.limits import FILE_NAME_BYTES_MAX
 from laserlink.protocol.messages.layout import Reply, Request, rest, text, u32, u64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class UpdateBegin(Request):
     """The host announces a firmware image; the laser goes off until the module has restarted."""
 
@@ -14,7 +14,7 @@ class UpdateBegin(Request):
     digest: int = u64("of the whole, as of a one-strip image")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class UpdateData(Request):
     """The next piece; pieces come in order."""
 
@@ -22,19 +22,19 @@ class UpdateData(Request):
     piece: bytes = rest("bytes of the firmware image")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class UpdateEnd(Request):
     """All pieces were sent: the module checks the digest and restarts."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class UpdateStatus(Reply):
     """How far the update has come."""
 
     received_bytes: int = u32("so far", "bytes")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileRead(Request):
     """The host reads a small file of the module (its log, its profile)."""
 
@@ -42,7 +42,7 @@ class FileRead(Request):
     name: str = text(FILE_NAME_BYTES_MAX, "a name, never a path", "log")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FilePart(Reply):
     """As much of the file as fits the frame."""
 

@@ -74,14 +74,14 @@ def decode_value(kind: ValueType, raw: bytes) -> Value:
     return bool(value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlList(Request):
     """The host asks which controls there are, from the `start`-th on."""
 
     start: int = u8("index of the first one wanted")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlInfo(Record):
     """One control: its type, unit and bounds (eight-byte values of its type)."""
 
@@ -95,7 +95,7 @@ class ControlInfo(Record):
     default: bytes = octets(8, "value after boot")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlInfos(Reply):
     """As many controls as fit the frame."""
 
@@ -104,7 +104,7 @@ class ControlInfos(Reply):
     controls: tuple[ControlInfo, ...] = array(ControlInfo, CONTROLS_MAX, "in the order of their ids")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlValue(Record):
     """The value of one control."""
 
@@ -113,21 +113,21 @@ class ControlValue(Record):
     value: bytes = octets(8, "int64, or double; a bool is 0 or 1; a rectangle is x, y, width, height as u16")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlId(Record):
     """Names one control."""
 
     id: int = u16("of the control", default=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlGet(Request):
     """The host asks for values."""
 
     controls: tuple[ControlId, ...] = array(ControlId, CONTROLS_PER_REQUEST, "which ones")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlValues(Reply):
     """The values that are in force, and the id of the set that put them there."""
 
@@ -135,21 +135,21 @@ class ControlValues(Reply):
     values: tuple[ControlValue, ...] = array(ControlValue, CONTROLS_PER_REQUEST, "in the order asked")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlSet(Request):
     """The host sets values: all of them, or none and an error."""
 
     values: tuple[ControlValue, ...] = array(ControlValue, CONTROLS_PER_REQUEST, "ids and values")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlSetReply(Reply):
     """The values are in force from the next exposure on."""
 
     set_id: int = u32("named by every image that was taken with it")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlChanged(Event):
     """A control changed without the host: the focus ring was turned, the autofocus is done, it got warmer.
 

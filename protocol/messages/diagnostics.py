@@ -7,21 +7,21 @@ from laserlink.protocol.messages.layout import Event, Record, Reply, Request, en
 from laserlink.protocol.states import LaneKind, Seating
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Echo(Request):
     """The host asks for its bytes back, to measure the line."""
 
     data: bytes = rest("at most 1024 bytes")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EchoReply(Reply):
     """The same bytes."""
 
     data: bytes = rest("as they came")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Log(Event):
     """A line of the module's log."""
 
@@ -29,28 +29,28 @@ class Log(Event):
     text: str = text(LOG_TEXT_BYTES_MAX, "one line for a person")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Train(Request):
     """The host asks for light and PRBS31 on the image lane."""
 
     lane: LaneKind = enum(LaneKind, "which lane carries images", LaneKind.OPTICAL)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrainStarted(Reply):
     """The pattern runs, for the timer `training_max` at most."""
 
     lane: LaneKind = enum(LaneKind, "which lane is trained", LaneKind.OPTICAL)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Prbs31(Record):
     """The pattern x^31 + x^28 + 1, LSB first, not inverted, its register seeded by the frame's sequence."""
 
     pattern: bytes = rest("bytes of the pattern")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrainResult(Request):
     """What the host measured; the pattern ends. Not seated: dark, and train again."""
 
@@ -60,7 +60,7 @@ class TrainResult(Request):
     bit_errors: int = u64("among them", "bits")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrainStatus(Reply):
     """Training is over."""
 

@@ -66,6 +66,14 @@ class Flat:
         except (struct.error, TypeError, ValueError, AttributeError, OverflowError):
             return None
 
+    def numbered(self, record: Any, number: int) -> Any:
+        """The same record, but for its first field; of another kind, TypeError."""
+        if type(record) is not self.kind:
+            raise TypeError(f"a {type(record).__name__} is no {self.kind.__name__}")
+        _, *others = self._read(record)
+        tail = () if self.tail is None else (getattr(record, self.tail[0]),)
+        return self.kind(number, *others, *tail)
+
     @property
     def item_bytes(self) -> int:
         """How many bytes the fields of fixed sizes take."""

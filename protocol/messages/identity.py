@@ -22,14 +22,14 @@ from laserlink.protocol.messages.layout import (
 COLOUR_SCALE = 10_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DescriptorRead(Request):
     """The host asks for the part of the descriptor that begins at `offset`."""
 
     offset: int = u16("into the descriptor", "bytes")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DescriptorPart(Reply):
     """As much of the descriptor as fits the frame."""
 
@@ -38,7 +38,7 @@ class DescriptorPart(Reply):
     part: bytes = rest("bytes of the descriptor")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SensorMode(Record):
     """One way to read the sensor out."""
 
@@ -55,7 +55,7 @@ class SensorMode(Record):
     readout_us: int = u32("first line to last", "us", 60_000)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SensorNoise(Record):
     """What a photosite adds by chance, from one analogue gain on and up to that of the next entry.
 
@@ -71,7 +71,7 @@ class SensorNoise(Record):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Descriptor(Record):
     """Who the module is and what it can do. Read in parts; not a message itself."""
 

@@ -49,7 +49,7 @@ class StreamChange(IntEnum):
     RESTORED = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageStart(Record):
     """Opens an image: what is needed to place its bytes, and when and how it was taken."""
 
@@ -70,7 +70,7 @@ class ImageStart(Record):
     digest_kind: DigestKind = enum(DigestKind, "which digest the strips carry", DigestKind.WEYL64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageData(Record):
     """One chunk: a whole number of pixel groups, placed by its offset."""
 
@@ -79,7 +79,7 @@ class ImageData(Record):
     chunk: bytes = rest("packed pixels")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageDigests(Record):
     """Digests of consecutive strips, and of the whole image; the last of them closes the image."""
 
@@ -89,14 +89,14 @@ class ImageDigests(Record):
     digests: tuple[int, ...] = array(Int64ul, 255, "one for each strip of at most 1 MB")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageGone(Record):
     """What was asked for is no longer kept. Takes no credit: its sequence is the last one in use."""
 
     image_id: int = u32("of the image", default=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Range(Record):
     """Bytes of a packed image."""
 
@@ -104,7 +104,7 @@ class Range(Record):
     length: int = u32("up to the next chunk boundary", "bytes")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resend(Record):
     """The host asks for what it lacks: at most a quarter of an image at once."""
 
@@ -113,7 +113,7 @@ class Resend(Record):
     ranges: tuple[Range, ...] = array(Range, RESEND_RANGES_MAX, "of the packed image")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StreamConfigure(Request):
     """The host says what a stream shall carry. Width and height 0: the whole mode."""
 
@@ -126,7 +126,7 @@ class StreamConfigure(Request):
     height: int = u16("even; 0 for the whole mode", "pixels")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StreamConfigured(Reply):
     """What each image of the stream will be."""
 
@@ -140,7 +140,7 @@ class StreamConfigured(Reply):
     draw_ma: int = u16("what the module then draws, all in all", "mA")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StreamStart(Request):
     """Images begin, as many as the credit of the channel allows."""
 
@@ -148,7 +148,7 @@ class StreamStart(Request):
     images: int = u32("how many; 0: until stopped", "images", 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StreamStarted(Reply):
     """The first exposure begins."""
 
@@ -157,14 +157,14 @@ class StreamStarted(Reply):
     first_sequence: int = u32("of the first frame of that image; credit counts from here")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StreamStop(Request):
     """The stream ends; an image that has begun is not finished."""
 
     channel: int = u8("of the stream", default=2)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StreamStopped(Reply):
     """The stream has ended."""
 
@@ -172,7 +172,7 @@ class StreamStopped(Reply):
     images: int = u32("that were sent whole", "images")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StreamChanged(Event):
     """The stream goes on at another rate, without a restart."""
 
@@ -181,7 +181,7 @@ class StreamChanged(Event):
     interval_us: int = u32("from one image to the next, from now on", "us")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StreamEnded(Event):
     """The stream ended without being stopped by the host."""
 

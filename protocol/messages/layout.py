@@ -191,7 +191,7 @@ def _members_of(shape: "Shape") -> dict[int, IntEnum] | None:
     return None if shape.members is None else {int(member): member for member in shape.members}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Record:
     """A run of fields with a meaning; the base of all messages and of the items of their arrays."""
 
@@ -243,7 +243,7 @@ def fixed_size(kind: type[Record]) -> int | None:
         return None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Request(Record):
     """What the host asks; answered by exactly one reply or error with the same id.
 
@@ -254,20 +254,22 @@ class Request(Record):
     request_id: int = u16("counts requests; repeated when the answer did not come")
 
     def numbered(self, request_id: int) -> Self:
-        """The same request under another id; dataclasses.replace takes four times as long."""
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, request_id=request_id)
+        """The same request under another id."""
+        flat = flat_of(type(self))
+        if flat is None:
+            return dataclasses.replace(self, request_id=request_id)
+        other: Self = flat.numbered(self, request_id)
         return other
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Reply(Record):
     """What the module answers to a request."""
 
     request_id: int = u16("the request that this answers")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Event(Record):
     """What the module tells unasked: kept in order, sent again until it is acknowledged."""
 
@@ -293,7 +295,7 @@ _FORMAT_NAMES = {
 }  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Shape:
     """What a field is on the wire: `size` in bytes is None where it varies, `limit` counts bytes or items."""
 
@@ -342,7 +344,7 @@ def shape_of(layout: Construct) -> Shape:
     return Shape(Kind.REST, "rest", None, layout)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FieldInfo:
     """One declared field; `offset` is that in the record, None behind a field whose size varies."""
 

@@ -42,7 +42,7 @@ class PingFlags(IntFlag):
     LIGHT = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Beacon(Record):
     """A powered module without a session says that it is there, every 250 ms; the only frame of session 0."""
 
@@ -55,7 +55,7 @@ class Beacon(Record):
     uptime_ms: int = u32("since the module booted", "ms")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LaneOffer(Record):
     """One lane, as its owner sees it."""
 
@@ -67,7 +67,7 @@ class LaneOffer(Record):
     latency_us: int = u32("declared latency of the transport (16 ms for USB-serial)", "us")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Hello(Record):
     """The host opens a session: the frame's session field is fresh, random and not zero.
 
@@ -83,7 +83,7 @@ class Hello(Record):
     lanes: tuple[LaneOffer, ...] = array(LaneOffer, LANES_MAX, "the lanes that the host has")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class HelloReply(Record):
     """The module adopts the session: what holds from the next frame on."""
 
@@ -96,7 +96,7 @@ class HelloReply(Record):
     lanes: tuple[LaneOffer, ...] = array(LaneOffer, LANES_MAX, "the lanes of this session")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ping(Record):
     """The host's keep-alive, every 100 ms, and the confirmation that it sees the laser."""
 
@@ -105,7 +105,7 @@ class Ping(Record):
     host_sent_ns: int = u64("on the host's clock", "ns")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pong(Record):
     """The module's answer to a ping: three timestamps, from which the host knows the module's clock."""
 
@@ -115,7 +115,7 @@ class Pong(Record):
     module_sent_ns: int = u64("on the module's clock", "ns")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ack(Record):
     """Cumulative: every frame of the channel before `sequence` was received."""
 
@@ -123,14 +123,14 @@ class Ack(Record):
     sequence: int = u32("the next one expected")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Credit(Record):
     """Absolute: the highest sequence that new frames of this channel may use; a lost grant is harmless."""
 
     sequence: int = u32("the highest that may be used, modulo 2^32")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Error(Record):
     """One offence, answered once; never answered itself. A refused request is answered by it as well."""
 
@@ -145,22 +145,22 @@ class Error(Record):
     text: str = text(ERROR_TEXT_BYTES_MAX, "one line for a person")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reset(Request):
     """The host asks the module to restart: it answers, goes dark, and boots."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ResetReply(Reply):
     """The module restarts now."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CountersRead(Request):
     """The host asks for the module's counters."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Counters(Reply):
     """What the module counted since it booted, all modulo 2^32."""
 
@@ -175,7 +175,7 @@ class Counters(Reply):
     uptime_ms: int = u32("since the module booted", "ms")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FaultEvent(Event):
     """The module latches a fault: dark, at most 100 mA, until it is removed."""
 

@@ -7,7 +7,7 @@ from laserlink.protocol.messages.layout import Event, Record, Reply, Request, ar
 from laserlink.protocol.states import LaserOff, PowerCause, PowerPhase, TemperatureLevel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PowerOffer(Record):
     """One voltage that the phone can put on the pins."""
 
@@ -15,14 +15,14 @@ class PowerOffer(Record):
     current_ma: int = u16("the most that the phone gives at it", "mA", 900)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PowerCapabilities(Request):
     """What the phone can give; answered by the module's request."""
 
     offers: tuple[PowerOffer, ...] = array(PowerOffer, POWER_OFFERS_MAX, "lowest voltage first")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PowerRequest(Reply):
     """What the module wants of the offers."""
 
@@ -31,31 +31,31 @@ class PowerRequest(Reply):
     reserve_ma: int = u16("kept free above that for short peaks (the focus motor)", "mA")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PowerAccept(Request):
     """The phone accepts; the module stays at 100 mA until ready."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PowerReject(Request):
     """The phone cannot give that; the module stays at 100 mA."""
 
     cause: PowerCause = enum(PowerCause, "why", PowerCause.BATTERY)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PowerWait(Request):
     """Not now: capabilities follow later."""
 
     retry_ms: int = u16("when they will", "ms", 100)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PowerReady(Request):
     """The rail stands; the contract is in force."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PowerDerate(Request):
     """From now on at most so much: the stream shrinks, nothing restarts."""
 
@@ -63,14 +63,14 @@ class PowerDerate(Request):
     cause: PowerCause = enum(PowerCause, "why", PowerCause.TEMPERATURE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PowerRevoke(Request):
     """The contract ends: dark in the same step, at most 100 mA within 15 ms."""
 
     cause: PowerCause = enum(PowerCause, "why", PowerCause.BATTERY)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PowerStatus(Reply):
     """Where the contract stands after a power message."""
 
@@ -79,7 +79,7 @@ class PowerStatus(Reply):
     draw_ma: int = u16("what it draws now", "mA", 100)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TemperatureEvent(Event):
     """The module's temperature crossed a threshold (with hysteresis).
 
@@ -91,7 +91,7 @@ class TemperatureEvent(Event):
     temperature_centi_c: int = i16("at the sensor", "0.01 degC", 2500)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LaserOffEvent(Event):
     """The interlock put the laser out."""
 

@@ -1,7 +1,9 @@
 """The kernel that reads and writes payloads against its reference, for every message of the protocol."""
 
+import dataclasses
 from collections.abc import Iterator
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,3 +80,43 @@ def test_a_tail_with_a_longer_count_than_a_byte() -> None:
     """What no count holds is refused as the layout is made."""
     with pytest.raises(ValueError, match="at most 255"):
         kernels.Flat(catalogue.Row, (), ("tail", "B", 256, None))
+
+
+@dataclasses.dataclass(frozen=True)
+class Loose:
+    """A record without slots: its fields are found by their names."""
+
+    number: int = 0
+    rest: bytes = b""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tight(Loose):
+    """One with a dictionary all the same, and a slot that hides a field."""
+
+    rest: bytes = b""
+
+
+@pytest.mark.parametrize("kind", [Loose, Tight])
+def test_records_with_slots_and_without(kind: type[Any]) -> None:
+    """Read, written and numbered as by the reference, also as another kind that has the same names."""
+    fields, tail = (("number", "H", None),), ("rest", "rest", 0, None)
+    both = kernels.Flat(kind, fields, tail), flat.Flat(kind, fields, tail)
+    for made in both:
+        record = made.decode(b"\x07\x00abc")
+        assert record == kind(7, b"abc") and made.encode(record) == b"\x07\x00abc"
+        assert made.numbered(record, 9) == kind(9, b"abc") and record == kind(7, b"abc")
+        assert made.encode(SimpleNamespace(number=1, rest=b"")) == b"\x01\x00"
+        assert made.encode(SimpleNamespace(number=1)) is None
+        with pytest.raises(TypeError, match="is no"):
+            made.numbered(SimpleNamespace(number=1, rest=b""), 9)
+
+
+def test_a_record_that_was_never_filled() -> None:
+    """A field that is not there is no field: nothing is written, nothing is copied."""
+    (row,) = (row for row in catalogue.ROWS if row.message.__name__ == "ControlGet")
+    made = layout.flat_of(row.message)
+    empty = object.__new__(row.message)
+    assert made is not None and made.encode(empty) is None
+    with pytest.raises(AttributeError):
+        made.numbered(empty, 1)

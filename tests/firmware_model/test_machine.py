@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,8 +124,7 @@ def _sample(row: Row, rig: Rig) -> Record:
     else:
         message = row.message()
     if isinstance(message, Request):
-        fields = {**vars(message), "request_id": 0x4000}
-        return type(message)(**fields)
+        return replace(message, request_id=0x4000)
     return message
 
 
@@ -479,7 +479,7 @@ def test_power_phases_before_the_contract() -> None:
         rig = module_in(S.NEGOTIATING)
         early = rig.feed_module(rig.frame_to_module(power.PowerReady(request_id=0x4000)))
         assert [error.code for error in _errors(early)] == [ErrorCode.POWER_BUDGET]
-        fresh = type(message)(**{**vars(message), "request_id": 0x4001})
+        fresh = replace(message, request_id=0x4001)
         (frame,) = rig.feed_module(rig.frame_to_module(fresh))
         status = power.PowerStatus.decode(frame.payload)
         assert (status.phase, status.limit_ma, rig.module.state) == (phase, 100, S.GREETED)

@@ -12,7 +12,8 @@ from laserlink.protocol.errors import ErrorCode, LimitExceeded
 from laserlink.protocol.frame import OVERHEAD_BYTES, Frame
 from laserlink.protocol.judge import Received
 from laserlink.protocol.messages import bulk, control, diagnostics, image, link
-from laserlink.protocol.messages.layout import Record, Request
+from laserlink.protocol.messages.layout import Record, Reply, Request
+from laserlink.protocol.messages.link import Error
 from laserlink.protocol.states import ModuleState
 
 _next_id = 0x4000
@@ -22,10 +23,10 @@ def ask(rig: Rig, request: Request) -> Record:
     """One request with a fresh id as a raw frame; its one answer."""
     global _next_id
     _next_id += 1
-    fresh = type(request)(**{**vars(request), "request_id": _next_id})
+    fresh = replace(request, request_id=_next_id)
     (frame,) = rig.feed_module(rig.frame_to_module(fresh))
     answer = catalogue.BY_TYPE[frame.type].message.decode(frame.payload)
-    assert vars(answer)["request_id"] == _next_id
+    assert isinstance(answer, (Reply, Error)) and answer.request_id == _next_id
     return answer
 
 

@@ -268,7 +268,7 @@ def test_a_stream_that_cannot_be_is_refused(field: dict[str, int], code: ErrorCo
     rig = module_in(ModuleState.READY)
     rig.configure(region=(0, 0, 256, 256))
     before = vars(rig.module.streams.by_channel[CHANNEL]).copy()
-    request = image.StreamConfigure(**{**vars(SMALL), **field})
+    request = dataclasses.replace(SMALL, **field)
     assert errors(rig.feed_module(rig.frame_to_module(request))) == [code]
     assert vars(rig.module.streams.by_channel[CHANNEL]) == before
 
@@ -279,7 +279,7 @@ def test_a_running_stream_is_neither_configured_nor_started_again() -> None:
     for number, request in enumerate(
         (SMALL, image.StreamStart(0, 2, 1), image.StreamStart(0, 9), image.StreamStop(0, 9))
     ):
-        fresh = type(request)(**{**vars(request), "request_id": 0x4000 + number})
+        fresh = dataclasses.replace(request, request_id=0x4000 + number)
         assert errors(rig.feed_module(rig.frame_to_module(fresh))) == [ErrorCode.UNKNOWN_STREAM]
     assert rig.module.streams.active_channels == [2]
 

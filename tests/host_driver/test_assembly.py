@@ -172,7 +172,7 @@ def test_a_start_that_is_not_the_configured_image_is_malformed(field: dict[str, 
     """Sizes come from the configuration, never from a frame."""
     made = assembly(start=False)
     with pytest.raises(MalformedPayload):
-        made.take_start(ImageStart(**{**vars(START), **field}))
+        made.take_start(replace(START, **field))
     assert made.start is None
 
 

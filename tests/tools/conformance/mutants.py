@@ -28,13 +28,13 @@ from laserlink.tools.conformance.runner import Runner
 
 
 def connected(kind: type[Connection]) -> type[Module]:
-    """A module with another connection, which judges all frames itself: the kernel knows only the rules."""
+    """A module with another connection, which does all itself: the kernels know only the rules."""
 
     class Broken(Module):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             self.connection.__class__ = kind
-            self.connection._lone_frame = None
+            self.connection._lone_frame = self.connection._whole_frame = None
 
     return Broken
 
