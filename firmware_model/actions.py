@@ -80,7 +80,7 @@ class Actions:
         self._recoveries: deque[int] = deque(maxlen=RECOVERIES_MAX)
         self.recovery_count = 0
         self._log: deque[str] = deque(maxlen=LOG_LINES_MAX)
-        self._was_lit = False
+        self.was_lit = False
         self._renew()
 
     def _renew(self) -> None:
@@ -158,11 +158,11 @@ class Actions:
     def watch_light(self) -> None:
         """The laser went on: somebody must confirm it soon. It went off: nobody need."""
         lit = self.laser
-        if lit and not self._was_lit:
+        if lit and not self.was_lit:
             self.timers.set(ModuleTimer.LIGHT, self.now + LIGHT_CONFIRM_NS)
         elif not lit:
             self.timers.pop(LIGHT, None)
-        self._was_lit = lit
+        self.was_lit = lit
 
     def heard_ping(self, sees_light: bool) -> None:
         """A keep-alive came; light that it does not confirm goes out."""

@@ -318,7 +318,9 @@ class Module(Actions):
             self.overflowed = False
             self.fault_text = "events overflow"
             self._step(Input.BROKEN)
-        self.watch_light()
+        # A link without an optical lane has no light to watch.
+        if self.was_lit or self.connection.image_lane is OPTICAL:
+            self.watch_light()
         if self._installed:
             self._events.extend(self.take_installed())
 

@@ -233,8 +233,12 @@ class Shell:
         self.module.receive_data(SIDEBAND, data, time.monotonic_ns())
         if not self._unwritten:
             now = time.monotonic_ns()
-            self._unwritten = memoryview(self.module.data_to_send(SIDEBAND, now))
-            self._write_some(now)
+            frame = self.module.data_to_send(SIDEBAND, now)
+            if self._pace is not None:
+                self._unwritten = memoryview(frame)
+                self._write_some(now)
+            elif frame and (count := self.port.write(frame)) < len(frame):
+                self._unwritten = memoryview(frame)[count:]
         return True
 
     def _warm(self) -> None:
@@ -423,7 +427,8 @@ class Shell:
         blocked = bool(self._unwritten) and (self._pace is None or self._pace.allowed(now) > 0)
         ready = select.select(readable, [port] if blocked else (), (), seconds)[0]
         self._readable = port in ready
-        self._drain(ready)
+        if len(ready) > self._readable:
+            self._drain(ready)
         if ring is not None:
             ring.clear()
 
