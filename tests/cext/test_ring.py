@@ -5,16 +5,15 @@ import mmap
 import os
 import platform
 import random
-import select
 import signal
 import struct
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rings import move_asleep, put, readable
 
 from laserlink.cext import kernels, ring
 from laserlink.cext.ring import Ring, RingConsumer, RingError, RingProducer
@@ -41,23 +40,10 @@ def pair(runtime: Path) -> Iterator[tuple[RingProducer, RingConsumer]]:
         yield producer, consumer
 
 
-def write(producer: RingProducer, data: bytes) -> int:
-    """Writes what fits without a wrap; returns how much."""
-    space = producer.space()
-    size = min(len(space), len(data))
-    space[:size] = data[:size]
-    producer.commit(size)
-    return size
-
-
 def poke(runtime: Path, offset: int, value: int) -> None:
     """Writes a word of the header behind both sides' backs."""
     with open(runtime / "r", "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
         memory[offset : offset + 8] = struct.pack("=Q", value)
-
-
-def readable(side: Ring, seconds: float = 0) -> bool:
-    return bool(select.select([side], [], [], seconds)[0])
 
 
 def test_bytes_come_through(pair: tuple[RingProducer, RingConsumer]) -> None:
@@ -67,7 +53,7 @@ def test_bytes_come_through(pair: tuple[RingProducer, RingConsumer]) -> None:
     sent, received = bytearray(), bytearray()
     for _ in range(2000):
         data = chance.randbytes(chance.randrange(0, 3000))
-        sent += data[: write(producer, data)]
+        sent += data[: put(producer, data)]
         shown = consumer.data()
         size = chance.randrange(0, len(shown) + 1)
         received += shown[:size]
@@ -83,7 +69,7 @@ def test_full_and_empty(pair: tuple[RingProducer, RingConsumer]) -> None:
     """The whole capacity is usable; full gives no space, empty gives no data."""
     producer, consumer = pair
     assert len(consumer.data()) == 0
-    assert write(producer, bytes(9000)) == producer.data_bytes == 8192
+    assert put(producer, bytes(9000)) == producer.data_bytes == 8192
     assert len(producer.space()) == 0
     assert len(consumer.data()) == 8192
     consumer.release(100)
@@ -111,7 +97,7 @@ def test_more_than_was_shown(pair: tuple[RingProducer, RingConsumer]) -> None:
 def test_data_is_read_only(pair: tuple[RingProducer, RingConsumer]) -> None:
     """The consumer cannot write what it reads."""
     producer, consumer = pair
-    write(producer, b"abc")
+    put(producer, b"abc")
     with pytest.raises(TypeError):
         consumer.data()[0] = 0
 
@@ -132,17 +118,17 @@ def test_session_light_and_ids(pair: tuple[RingProducer, RingConsumer]) -> None:
 def test_wake_up(pair: tuple[RingProducer, RingConsumer]) -> None:
     """A side that armed is woken by the next step of the other, once; one that did not is left alone."""
     producer, consumer = pair
-    write(producer, b"x")
+    put(producer, b"x")
     assert not readable(consumer)
     assert not consumer.arm()
     consumer.data()
     consumer.release(1)
     assert consumer.arm()
-    write(producer, b"y")
-    write(producer, b"z")
+    put(producer, b"y")
+    put(producer, b"z")
     assert readable(consumer)
     assert os.read(consumer.fileno(), 100) == b"!"
-    while write(producer, bytes(9000)):
+    while put(producer, bytes(9000)):
         pass
     assert producer.arm()
     assert not readable(producer)
@@ -158,7 +144,7 @@ def test_only_kernels_stay_awake(pair: tuple[RingProducer, RingConsumer]) -> Non
     """Without them, looking ends at once and finds nothing, so that the caller sleeps, and is woken."""
     producer, consumer = pair
     assert consumer.arm()
-    write(producer, b"x")
+    put(producer, b"x")
     assert consumer.stay_awake(0) == consumer.moves_images
     assert readable(consumer)
 
@@ -171,7 +157,7 @@ def test_a_doorbell_that_nobody_hears(pair: tuple[RingProducer, RingConsumer]) -
     with pytest.raises(BlockingIOError):
         os.write(consumer.fileno(), b"!")
     assert consumer.arm()
-    write(producer, b"x")
+    put(producer, b"x")
     assert readable(consumer)
     consumer.clear()
     assert not readable(consumer)
@@ -179,35 +165,7 @@ def test_a_doorbell_that_nobody_hears(pair: tuple[RingProducer, RingConsumer]) -
 
 def test_no_wake_up_is_lost(runtime: Path) -> None:
     """Two threads that sleep whenever they can move 4 MB through 8 kB without one sleep too long."""
-    size, late = 4_000_000, []
-    with Ring.create("r", 8192) as producer, Ring.open("r") as consumer:
-
-        def sleep(side: Ring) -> None:
-            if side.arm():
-                if not readable(side, 5):
-                    late.append(side)
-                side.clear()
-
-        def produce() -> None:
-            left = size
-            while left > 0 and not late:
-                written = write(producer, bytes(min(left, 5000)))
-                left -= written
-                if written == 0:
-                    sleep(producer)
-
-        thread = threading.Thread(target=produce)
-        thread.start()
-        got = 0
-        while got < size and not late:
-            shown = len(consumer.data())
-            consumer.release(shown)
-            got += shown
-            if shown == 0:
-                sleep(consumer)
-        thread.join()
-    assert not late
-    assert got == size
+    move_asleep(4_000_000, lambda consumer: False)
 
 
 # ---- Two processes
@@ -315,7 +273,7 @@ def test_consumer_killed(start: Starter, runtime: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert not producer.peer_alive()
-        write(producer, b"still here")
+        put(producer, b"still here")
         with Ring.open("r") as consumer:
             assert bytes(consumer.data()) == b"still here"
             consumer.release(6)
@@ -330,7 +288,7 @@ def test_unlinked_rings_go_on(pair: tuple[RingProducer, RingConsumer], runtime: 
     producer.unlink()
     assert list(runtime.iterdir()) == []
     assert consumer.arm()
-    write(producer, b"x")
+    put(producer, b"x")
     assert readable(consumer)
     assert bytes(consumer.data()) == b"x"
 
@@ -351,7 +309,7 @@ def test_impossible_head(pair: tuple[RingProducer, RingConsumer], runtime: Path,
 @pytest.mark.parametrize("tail", [101, 1 << 63, (1 << 64) - 1])
 def test_impossible_tail(pair: tuple[RingProducer, RingConsumer], runtime: Path, tail: int) -> None:
     """A tail beyond the head is a RingError for the producer."""
-    write(pair[0], bytes(100))
+    put(pair[0], bytes(100))
     poke(runtime, 192, tail)
     with pytest.raises(RingError, match="impossible indices"):
         pair[0].space()
@@ -359,7 +317,7 @@ def test_impossible_tail(pair: tuple[RingProducer, RingConsumer], runtime: Path,
 
 def test_a_head_that_goes_back(pair: tuple[RingProducer, RingConsumer], runtime: Path) -> None:
     """A head behind what was read is a RingError; our own index in the header is not believed."""
-    write(pair[0], bytes(100))
+    put(pair[0], bytes(100))
     pair[1].data()
     pair[1].release(100)
     poke(runtime, 64, 99)
@@ -451,7 +409,7 @@ def test_close_gives_everything_back(runtime: Path) -> None:
     """After close no descriptor is left, also when it is called twice or a view is still held."""
     before = len(os.listdir("/proc/self/fd"))
     producer, consumer = Ring.create("r", 8192), Ring.open("r")
-    write(producer, b"abc")
+    put(producer, b"abc")
     held = consumer.data()
     for side in (producer, consumer, producer, consumer):
         side.close()

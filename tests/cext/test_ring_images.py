@@ -2,7 +2,6 @@
 
 import os
 import random
-import select
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rings import move_asleep, put
 
 from laserlink.cext import kernels
 from laserlink.cext.ring import Ring, RingConsumer, RingError, RingProducer
@@ -195,15 +195,6 @@ def test_enough_is_enough(runtime: Path) -> None:
         assert slot.frames == layout.chunks
 
 
-def put(producer: RingProducer, data: bytes) -> int:
-    """As many of these bytes as fit; how many."""
-    with producer.space() as space:
-        size = min(len(space), len(data))
-        space[:size] = data[:size]
-    producer.commit(size)
-    return size
-
-
 def test_staying_awake(pair: tuple[RingProducer, RingConsumer]) -> None:
     """It ends with bytes, at a time, or when another descriptor is readable; the bell rings all the same."""
     producer, consumer = pair
@@ -226,39 +217,7 @@ def test_staying_awake(pair: tuple[RingProducer, RingConsumer]) -> None:
 
 def test_no_wake_up_is_lost_by_looking(runtime: Path) -> None:
     """A consumer that looks a while before each sleep moves 4 MB through 8 kB and never sleeps too long."""
-    size = 4_000_000
-    late: list[Ring] = []
-    with Ring.create("r", 8192) as producer, Ring.open("r") as consumer:
-
-        def sleep(side: Ring) -> None:
-            if not side.arm():
-                return
-            if side is consumer and consumer.stay_awake(time.monotonic_ns() + 20_000):
-                return
-            if not select.select([side], [], [], 5)[0]:
-                late.append(side)
-            side.clear()
-
-        def produce() -> None:
-            left = size
-            while left > 0 and not late:
-                written = put(producer, bytes(min(left, 5000)))
-                left -= written
-                if written == 0:
-                    sleep(producer)
-
-        thread = threading.Thread(target=produce)
-        thread.start()
-        got = 0
-        while got < size and not late:
-            shown = len(consumer.data())
-            consumer.release(shown)
-            got += shown
-            if shown == 0:
-                sleep(consumer)
-        thread.join()
-    assert not late
-    assert got == size
+    move_asleep(4_000_000, lambda consumer: consumer.stay_awake(time.monotonic_ns() + 20_000))
 
 
 def test_impossible_indices(runtime: Path) -> None:
