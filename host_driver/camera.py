@@ -38,7 +38,6 @@ from laserlink.protocol.errors import (
 )
 from laserlink.protocol.image_layout import ImageLayout
 from laserlink.protocol.messages.control import (
-    ControlGet,
     ControlSetReply,
     ControlValues,
     decode_value,
@@ -264,21 +263,18 @@ class Camera(Series):
         """Values of the module's controls, as the module says now. Raises LocalProtocolError for unknown
         names."""
         driver, _ = self._ready()
-        asked: list[ControlGet] = []
+        named: dict[int, str] = {}
 
         def ask(host: Host, now: int) -> Request:
-            asked.append(host.controls.question(names))
-            return host.request(asked[0], now)
+            nonlocal named
+            question, named = host.controls.question(names)
+            return host.request(question, now)
 
         reply = self._ask(driver, ask)
-        found: dict[int, HostValue] = {}
-        if isinstance(reply, ControlValues):
-            for item in reply.values:
-                found[item.id] = decode_value(item.type, item.value)
         values: dict[str, HostValue] = {}
-        for name, wanted in zip(names, asked[0].controls, strict=True):
-            if wanted.id in found:
-                values[name] = found[wanted.id]
+        for item in reply.values if isinstance(reply, ControlValues) else ():
+            if item.id in named:
+                values[named[item.id]] = decode_value(item.type, item.value)
         return values
 
     # --- images ---

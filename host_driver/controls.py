@@ -78,7 +78,8 @@ class HostControls:
         self.current: dict[str, Value] = {}
         self._settings: dict[int, dict[str, Value]] = {}
         # What was asked for last is often asked for again.
-        self._asked: tuple[tuple[str, ...], ControlGet] = (), ControlGet()
+        self._asked: tuple[str, ...] = ()
+        self._question = ControlGet(), dict[int, str]()
 
     def clear(self) -> None:
         """Another session: what was set is remembered, what was listed is not."""
@@ -87,7 +88,7 @@ class HostControls:
 
     def _forget_list(self) -> None:
         self.known.clear()
-        self._asked = (), ControlGet()
+        self._asked, self._question = (), (ControlGet(), {})
 
     def take(self, asked: ControlList, infos: ControlInfos) -> int | None:
         """Take a part of the list; where the next part begins, or None when it is whole.
@@ -109,14 +110,17 @@ class HostControls:
             self.current[control.name] = control.default
         return end if end < infos.total else None
 
-    def question(self, names: tuple[str, ...]) -> ControlGet:
-        """What asks for the values of some controls. Raises LocalProtocolError for an unknown name."""
-        before, question = self._asked
-        if names != before:
+    def question(self, names: tuple[str, ...]) -> tuple[ControlGet, dict[int, str]]:
+        """What asks for the values of some controls, and their names by their ids.
+
+        Raises:
+            LocalProtocolError: an unknown name.
+        """
+        if names != self._asked:
             self._refuse_unknown(names)
-            question = ControlGet(0, tuple(ControlId(self.known[name].id) for name in names))
-            self._asked = names, question
-        return question
+            named = {self.known[name].id: name for name in names}
+            self._asked, self._question = names, (ControlGet(0, tuple(map(ControlId, named))), named)
+        return self._question
 
     def _refuse_unknown(self, names: Iterable[str]) -> None:
         unknown = sorted(set(names) - set(self.known))

@@ -1,6 +1,7 @@
 """The module's controls as the host knows them."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,8 @@ from laserlink.protocol.errors import LimitExceeded, LocalProtocolError, Malform
 from laserlink.protocol.limits import CONTROLS_MAX
 from laserlink.protocol.messages.control import (
     ControlChanged,
+    ControlGet,
+    ControlId,
     ControlInfo,
     ControlInfos,
     ControlList,
@@ -225,3 +228,25 @@ def test_a_value_of_the_wrong_type_is_told_with_the_right_one() -> None:
         listed().encode({"ExposureTime": 0.5})
     with pytest.raises(LocalProtocolError, match=r"^this module has no control Focus, Zoom$"):
         listed().encode({"Zoom": 1, "ExposureTime": 1, "Focus": 2})
+
+
+def test_a_question_names_what_its_answer_holds() -> None:
+    """By the ids of the list that is known now; the last question is kept as long as that list is."""
+    controls = listed()
+    first, second = INFOS[0], INFOS[1]
+    question, named = controls.question((second.name, first.name))
+    assert [item.id for item in question.controls] == [second.id, first.id]
+    assert named == {second.id: second.name, first.id: first.name}
+    assert controls.question((second.name, first.name))[0] is question
+    assert controls.question((first.name,)) == (ControlGet(0, (ControlId(first.id),)), {first.id: first.name})
+    assert controls.question(()) == (ControlGet(), {})
+    with pytest.raises(LocalProtocolError, match="no control Focus, Zoom"):
+        controls.question(("Zoom", first.name, "Focus"))
+    moved = replace(first, id=99)
+    assert controls.take(ControlList(0, 0), ControlInfos(0, 1, 0, (moved,))) is None
+    assert controls.question((first.name,))[1] == {99: first.name}
+    with pytest.raises(LocalProtocolError, match="no control"):
+        controls.question((second.name,))
+    controls.clear()
+    with pytest.raises(LocalProtocolError, match="no control"):
+        controls.question((first.name,))
