@@ -124,6 +124,12 @@ def wrong_channel(monkeypatch: pytest.MonkeyPatch) -> None:
         kind, _, *others = fields(self, message, *args)
         return kind, 15, *others
 
+    def without_kernel(self: Connection, *args: Any, **options: Any) -> bytes:
+        self._whole_frame = None
+        return send(self, *args, **options)
+
+    send = Connection.send
+    monkeypatch.setattr(Connection, "send", without_kernel)
     monkeypatch.setattr(Connection, "_fields", on_bulk)
 
 
