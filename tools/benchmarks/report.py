@@ -151,7 +151,7 @@ process sleeps between two gets, and what it runs then is cold. Step by step, in
 A step costs as much as it touches distinct pieces of code and data, some 1 us for a call of Python, not as
 it has instructions. So records have slots that kernels fill by their place, a frame that comes alone is
 judged and read by one call, a message is framed by one call, and no thread is woken, as whoever waits for
-the answer runs the machine meanwhile. A host that costs nothing has, with this module, a ratio of 1.25 to
+the answer runs the machine meanwhile. A host that costs nothing has, with this module, a ratio of 1.3 to
 1.4: the goal takes both ends' way of a control in C.
 
 What was tried and is no faster: compiling both machines by Cython (5 %) or mypyc (hot half, cold the same);
