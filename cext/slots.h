@@ -8,7 +8,7 @@
 #include <Python.h>
 #include <structmember.h>
 
-/* Where the slot of that name is in objects of a type; 0 when it has no such slot, -1 for an error. */
+/* Where the slot of that name is in objects of a type; 0 when it has no such slot of its own or its bases'. */
 static Py_ssize_t ll_slot_of(PyTypeObject *kind, PyObject *name)
 {
     PyObject *found = PyObject_GetAttr((PyObject *)kind, name);
@@ -17,7 +17,7 @@ static Py_ssize_t ll_slot_of(PyTypeObject *kind, PyObject *name)
         PyErr_Clear();
         return 0;
     }
-    if (Py_IS_TYPE(found, &PyMemberDescr_Type)) {
+    if (Py_IS_TYPE(found, &PyMemberDescr_Type) && PyType_IsSubtype(kind, PyDescr_TYPE(found))) {
         const PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
         if (member->type == T_OBJECT_EX)
             offset = member->offset;

@@ -233,12 +233,8 @@ class Shell:
         self.module.receive_data(SIDEBAND, data, time.monotonic_ns())
         if not self._unwritten:
             now = time.monotonic_ns()
-            frame = self.module.data_to_send(SIDEBAND, now)
-            if self._pace is not None:
-                self._unwritten = memoryview(frame)
-                self._write_some(now)
-            elif frame and (count := self.port.write(frame)) < len(frame):
-                self._unwritten = memoryview(frame)[count:]
+            self._unwritten = memoryview(self.module.data_to_send(SIDEBAND, now))
+            self._write_some(now)
         return True
 
     def _warm(self) -> None:
@@ -321,7 +317,7 @@ class Shell:
         count = self.port.write(data)
         if pace is not None:
             pace.spent(count)
-        self._unwritten = self._unwritten[count:]
+        self._unwritten = self._unwritten[count:] if count < len(self._unwritten) else NOTHING
         return count
 
     def _next_bytes(self, now: int) -> memoryview:

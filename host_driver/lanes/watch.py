@@ -50,7 +50,7 @@ class Watch:
 
     def hold(self) -> None:
         """What comes from the port wakes only `wait`."""
-        if self._set is not None and self._port >= 0:
+        if self._set is not None:
             self._set.modify(self._port, 0)
 
     def resume(self) -> None:

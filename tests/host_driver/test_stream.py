@@ -658,6 +658,14 @@ class Bench:
         self.streams.ended(image.StreamEnded(2, start_id=start_id, images=images), now)
         self.streams.advance(now, 0)
 
+    def lack(self, index: int) -> None:
+        """An image of which only a chunk has come, and that was asked for what is before it."""
+        self.configure()
+        self.start(1)
+        self.chunk(index)
+        self.streams.advance(0, 0)
+        self.streams.advance(self.first_ns, 0)
+
     def chunk(self, index: int, image_id: int = 1, now: int = 0) -> None:
         self.streams.take(2, image.ImageData(image_id, index * 4032, bytes(4032)), now)
 
@@ -709,11 +717,7 @@ def test_an_image_is_given_up_when_its_retention_ends_and_the_module_was_heard_s
     """To the nanosecond, and only when the module spoke after the first request: it may be silent."""
     for late_ns, heard_after_ns, over in ((-1, 1, False), (0, 0, False), (0, 1, True)):
         bench = Bench()
-        bench.configure()
-        bench.start(1)
-        bench.chunk(2)
-        bench.streams.advance(0, 0)
-        bench.streams.advance(bench.first_ns, 0)
+        bench.lack(2)
         end = bench.retention_ns + late_ns
         bench.streams.advance(end, bench.first_ns + heard_after_ns)
         assert bench.handed_over() == ([(1, end)] if over else []), (late_ns, heard_after_ns)
@@ -724,11 +728,7 @@ def test_a_module_that_stood_still_twice_is_waited_for_both_times() -> None:
     still to send, which has the time of a repeat to follow.
     """
     bench = Bench()
-    bench.configure()
-    bench.start(1)
-    bench.chunk(2)
-    bench.streams.advance(0, 0)
-    bench.streams.advance(bench.first_ns, 0)
+    bench.lack(2)
     again = 3 * bench.retention_ns
     bench.chunk(3, now=again)
     bench.streams.advance(again, again)
