@@ -112,6 +112,16 @@ def test_records_with_slots_and_without(kind: type[Any]) -> None:
             made.numbered(SimpleNamespace(number=1, rest=b""), 9)
 
 
+def test_a_slot_of_another_kind_is_not_believed() -> None:
+    """Its place is no place in this one: the field is set by its name, which the descriptor refuses."""
+
+    class Borrower:
+        rest = Tight.rest
+
+    with pytest.raises(TypeError):
+        kernels.Flat(Borrower, (), ("rest", "rest", 0, None)).decode(b"x")
+
+
 def test_a_record_that_was_never_filled() -> None:
     """A field that is not there is no field: nothing is written, nothing is copied."""
     (row,) = (row for row in catalogue.ROWS if row.message.__name__ == "ControlGet")
