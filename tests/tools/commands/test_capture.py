@@ -280,28 +280,6 @@ def test_link_that_is_lost_leaves_what_came(tmp_path: Path, capsys: pytest.Captu
     assert np.load(second["file"])[0].any()
 
 
-def test_module_that_stands_still_now_and_then_loses_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """As on a machine with too much to do: a line that loses nothing gives whole pictures."""
-    with serving("uart-1m", "--line-rate", "500000") as served:
-
-        def stand_still() -> None:
-            time.sleep(1)
-            for _ in range(4):
-                os.kill(served.pid, signal.SIGSTOP)
-                time.sleep(0.3)
-                os.kill(served.pid, signal.SIGCONT)
-                time.sleep(0.2)
-
-        stopper = threading.Thread(target=stand_still)
-        stopper.start()
-        choice = ("--mode", "preview", "--format", "RAW8", "-o", str(tmp_path / "x.npy"))
-        (image,) = captured(capsys, 0, url_of(served), *choice)["images"]
-        stopper.join()
-    assert image["complete"] and image["missing_bytes"] == 0
-
-
 def test_progress_is_plain_lines_for_those_who_want_none(
     served: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
