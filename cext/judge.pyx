@@ -59,9 +59,21 @@ cdef class Judge:
     cdef object _received(self, const uint8_t *data, size_t size, object lane, object image_lane,
                           uint32_t session, uint32_t features, uint8_t state):
         cdef ll_small_frame head
+        cdef object message = self._message(data, size, lane, image_lane, session, features, state, &head)
+        return None if message is None else self.around(message, lane, &head, data)
+
+    cdef object message(self, connection, const uint8_t *data, size_t size, object lane, uint8_t state,
+                        ll_small_frame *head):
+        """As `received`, for a connection as it is; the message alone, and the head of its frame."""
+        if size == 0 or size > <size_t>connection.in_bytes_max:
+            return None
+        return self._message(data, size, lane, connection.image_lane, connection.session, connection.features,
+                             state, head)
+
+    cdef object _message(self, const uint8_t *data, size_t size, object lane, object image_lane,
+                         uint32_t session, uint32_t features, uint8_t state, ll_small_frame *head):
         cdef const Rule *rule
-        cdef object message, frame, received
-        if ll_read_frame(data, size, FRAME_MAX, &head) != size or size == 0:
+        if ll_read_frame(data, size, FRAME_MAX, head) != size or size == 0:
             return None
         rule = &self.rules[head.type]
         if head.channel > CHANNEL_MAX or not rule.channels >> head.channel & 1:
@@ -74,14 +86,13 @@ cdef class Judge:
             return None
         if lane is not (image_lane if rule.on_image_lane else self.sideband):
             return None
-        message = (<Flat>self.layouts[head.type])._decode(data + LL_HEADER_BYTES, head.length)
-        if message is None:
-            return None
-        frame = _frame_of(self.frame_kind, &head, data + LL_HEADER_BYTES)
-        # A named tuple, filled in place.
-        received = PyType_GenericAlloc(self.received_kind, 4)
+        return (<Flat>self.layouts[head.type])._decode(data + LL_HEADER_BYTES, head.length)
+
+    cdef object around(self, object message, object lane, const ll_small_frame *head, const uint8_t *data):
+        """What was received with a message: a named tuple, filled in place."""
+        cdef object received = PyType_GenericAlloc(self.received_kind, 4)
         _fill(received, 0, lane)
-        _fill(received, 1, frame)
+        _fill(received, 1, _frame_of(self.frame_kind, head, data + LL_HEADER_BYTES))
         _fill(received, 2, message)
         _fill(received, 3, self.rows[head.type])
         return received

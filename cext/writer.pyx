@@ -13,9 +13,18 @@ cdef class Writer:
     def __reduce__(self):
         return self.origin  # there need be no other: it knows shapes, and nothing of any frame
 
+    cdef object numbered(self, message, number):
+        """As `Request.numbered`, of a message that has a plain layout."""
+        cdef object shape = self.shapes[type(message)]
+        return (<Flat>(<tuple>shape)[3]).numbered(message, number)
+
     def wire(self, message, Py_ssize_t channel, uint32_t session, uint32_t sequence,
              Py_ssize_t bytes_max):
         """The frame around a message; None when it is not plain, or not legal, or too long."""
+        return self.frame(message, channel, session, sequence, bytes_max)
+
+    cdef bytes frame(self, message, Py_ssize_t channel, uint32_t session, uint32_t sequence,
+                     Py_ssize_t bytes_max):
         cdef ll_small_frame row
         cdef uint32_t channels
         cdef Flat layout

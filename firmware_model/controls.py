@@ -198,15 +198,21 @@ class ControlStore:
             raise LimitExceeded(
                 f"{len(wanted)} controls at once, {CONTROLS_PER_REQUEST} are allowed", len(wanted)
             )
-        return tuple([self.wire_value(item.id) for item in wanted])
+        found = []
+        for item in wanted:
+            wired = self._wired.get(item.id)
+            if wired is None or wired[0] is not self.values[item.id]:
+                found.append(self.wire_value(item.id))
+            else:
+                found.append(wired[1])
+        return tuple(found)
 
     def wire_value(self, control_id: int) -> ControlValue:
         """A value as it goes onto the wire. Raises UnknownControl."""
-        wired = self._wired.get(control_id)
-        if wired is None or wired[0] is not self.values[control_id]:
-            kind, value = self._control(control_id).type, self.values[control_id]
-            wired = self._wired[control_id] = value, ControlValue(control_id, kind, encode_value(kind, value))
-        return wired[1]
+        kind, value = self._control(control_id).type, self.values[control_id]
+        wired = ControlValue(control_id, kind, encode_value(kind, value))
+        self._wired[control_id] = value, wired
+        return wired
 
     def check(self, values: tuple[ControlValue, ...]) -> dict[int, Value]:
         """The values that a host wants to set. Raises the RemoteProtocolError that says why not."""

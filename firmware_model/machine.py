@@ -378,9 +378,13 @@ class Module(Actions):
         try:
             answer = self._carry_out(received, request)
         except RemoteProtocolError as error:
-            self.connection.counters.offences[error.code.name] += 1
-            answer = self.connection.error_message(received.frame, error, request.request_id)
+            answer = self._refused(received, request, error)
         self.request_server.answer = self.connection.send(answer)
+
+    def _refused(self, received: Received, request: Request, error: RemoteProtocolError) -> link.Error:
+        """Count a refusal; the answer that says it."""
+        self.connection.counters.offences[error.code.name] += 1
+        return self.connection.error_message(received.frame, error, request.request_id)
 
     def _carry_out(self, received: Received, request: Request) -> Reply:
         if self.state not in received.row.states:

@@ -22,7 +22,7 @@ from laserlink.host_driver.auto_controls import AeState, AutoControls, HostValue
 from laserlink.host_driver.auto_exposure import Exposure, Limits, as_controls, metered, next_exposure
 from laserlink.host_driver.errors import NoDeviceFound
 from laserlink.host_driver.identity import cfa_of, mode_named, suitable_mode
-from laserlink.host_driver.lanes.driver import Driver
+from laserlink.host_driver.lanes.driver import Ask, Driver, Question
 from laserlink.host_driver.lanes.inbox import USABLE, Inbox, Received
 from laserlink.host_driver.lanes.url import Target, open_target
 from laserlink.host_driver.machine import Host
@@ -121,7 +121,8 @@ class Camera(Series):
         if self._host is None or set(self._host.connection.lanes) != {offer.kind for offer in lanes.offers}:
             self._host = Host(lanes.offers, lambda: secrets.randbits(32))
         self._inbox.begin()
-        self._driver = Driver(self._host, lanes, self._inbox.take)
+        listened = self._inbox.listened
+        self._driver = Driver(self._host, lanes, self._inbox.take, tells_answers=listened)
         self._inbox.wait(lambda inbox: inbox.ready, self._timeout, "the module did not attach")
 
     def close(self) -> None:
@@ -180,15 +181,16 @@ class Camera(Series):
         except UNHEARD as error:
             raise self._unheard(error) from None
 
-    def _ask(self, driver: Driver, ask: Callable[[Host, int], Request]) -> Record:
+    def _ask(self, driver: Driver, ask: Ask, question: Question | None = None) -> Record:
         """The reply to a request that the host makes. Raises what the module answered, or `_unheard`."""
         try:
-            return driver.exchange(ask, REPLY_SECONDS)
+            return driver.exchange(ask, REPLY_SECONDS, question)
         except UNHEARD as error:
             raise self._unheard(error) from None
 
     def _request(self, message: Request, driver: Driver | None = None) -> Record:
-        return self._ask(driver or self._ready()[0], lambda host, now: host.request(message, now))
+        driver = driver or self._ready()[0]
+        return self._ask(driver, lambda host, now: host.request(message, now), lambda host: message)
 
     # --- what the camera is ---
 
@@ -265,12 +267,12 @@ class Camera(Series):
         driver, _ = self._ready()
         named: dict[int, str] = {}
 
-        def ask(host: Host, now: int) -> Request:
+        def question(host: Host) -> Request:
             nonlocal named
-            question, named = host.controls.question(names)
-            return host.request(question, now)
+            asked, named = host.controls.question(names)
+            return asked
 
-        reply = self._ask(driver, ask)
+        reply = self._ask(driver, lambda host, now: host.request(question(host), now), question)
         values: dict[str, HostValue] = {}
         for item in reply.values if isinstance(reply, ControlValues) else ():
             if item.id in named:

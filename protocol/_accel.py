@@ -1,8 +1,9 @@
 """Picks the C kernel or its Python reference, same names and signatures; the only door to laserlink.cext.
 
 Everything on a hot path imports from here. The references stay importable from their own modules.
-`receive_images`, `Judge` and `Writer` are None without the kernel: then the framer finds the frames,
-`Slot.place` and `Connection` take them, and `Connection` makes those that are sent.
+`receive_images`, `Judge`, `Writer`, `Asker` and `Answerer` are None without the kernel: then the framer finds
+the frames, `Slot.place` and `Connection` take them, `Connection` makes those that are sent, and the loops of
+both ends do one thing after another.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ else:
     bad_bytes, read_frame = kernels.bad_bytes, kernels.read_frame
 
 __all__ = [
+    "Answerer",
+    "Asker",
     "Flat",
     "Judge",
     "Slot",
@@ -54,6 +57,10 @@ receive_images = None if kernels is None else kernels.receive_images
 Judge: Any = None if kernels is None else kernels.Judge
 # Its reference is Connection, which frames every message that the kernel leaves alone.
 Writer: Any = None if kernels is None else kernels.Writer
+# Their references are the loops around the machines: host_driver/lanes/driver.py and
+# firmware_model/serve/shell.py.
+Asker: Any = None if kernels is None or not kernels.EXCHANGES else kernels.Asker
+Answerer: Any = None if kernels is None or not kernels.EXCHANGES else kernels.Answerer
 
 
 def strip_digests(packed: AnyBuffer, strip_bytes: int) -> list[int]:

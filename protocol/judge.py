@@ -64,13 +64,13 @@ def row_of(frame: Frame) -> Row:
 
 def lone_frame(sends: Direction) -> LoneFrame | None:
     """How the end that sends this way takes a frame that comes alone; None without the kernel."""
-    return None if _accel.Judge is None else _judge(sends).received
+    return None if _accel.Judge is None else judge_of(sends).received
 
 
 @cache
-def _judge(sends: Direction) -> Any:
+def judge_of(sends: Direction) -> Any:
     """The kernel with the rules of one end; one that is copied or pickled is this again."""
-    return _accel.Judge(Frame, Received, SIDEBAND, list(_rules(sends)), (_judge, (sends,)))
+    return _accel.Judge(Frame, Received, SIDEBAND, list(_rules(sends)), (judge_of, (sends,)))
 
 
 def _rules(sends: Direction) -> Iterable[tuple[Any, ...]]:

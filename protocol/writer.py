@@ -21,13 +21,13 @@ WholeFrame: TypeAlias = Callable[[Record, int, int, int, int], bytes | None]
 
 def whole_frame() -> WholeFrame | None:
     """How a message becomes a frame at once; None without the kernel."""
-    return None if _accel.Writer is None else _writer().wire
+    return None if _accel.Writer is None else writer().wire
 
 
 @cache
-def _writer() -> Any:
+def writer() -> Any:
     """The kernel with all shapes; one that is copied or pickled is this again."""
-    return _accel.Writer(_shapes(), (_writer, ()))
+    return _accel.Writer(_shapes(), (writer, ()))
 
 
 def _shapes() -> Iterable[tuple[Any, ...]]:

@@ -15,7 +15,7 @@ from laserlink.firmware_model.sensor import ExposureRequest, Sensor
 from laserlink.firmware_model.serve.pty import PtyPort
 from laserlink.firmware_model.serve.shell import ModulePort, Shell
 from laserlink.firmware_model.stream import ExposureWanted, PackedImage
-from laserlink.host_driver.lanes.port import Port, PortClosed
+from laserlink.host_driver.lanes.port import Port, PortClosed, is_plain
 from laserlink.host_driver.lanes.serial import open_serial
 from laserlink.protocol.image_layout import ImageLayout
 from laserlink.protocol.limits import FRAME_BYTES_MAX
@@ -46,6 +46,7 @@ class AlwaysConnected:
         self.name = port.name
         self.connected = True
         self.gone = False
+        self.plain = is_plain(port)
 
     def pull_off(self) -> None:
         """Go silent, as a board without power; the line itself stays."""

@@ -42,6 +42,7 @@ class PtyPort:
     """
 
     gone = False
+    plain = True
 
     def __init__(self, link: Path | None = None) -> None:
         self.name = ""

@@ -17,6 +17,7 @@ from laserlink.firmware_model.autofocus import FocusWanted
 from laserlink.firmware_model.machine import Broken, Contact, Module, ModuleInput, Temperature
 from laserlink.firmware_model.runs import ChunkRun
 from laserlink.firmware_model.sensor import Sensor
+from laserlink.firmware_model.serve.answering import answering
 from laserlink.firmware_model.serve.sensor import Exposed, SensorThread
 from laserlink.firmware_model.stream import ExposureWanted, ImageReady
 from laserlink.firmware_model.thermal import Heat
@@ -55,6 +56,10 @@ class ModulePort(Protocol):
 
     def snap_on(self) -> None:
         """Let there be something to open again; `name` may be another one than before."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether reading and writing are the system's calls on the descriptor, and nothing else."""
 
     def read(self) -> bytes:
         """What has arrived; b"" for nothing, or nobody."""
@@ -131,6 +136,9 @@ class Shell:
         self._unwritten = memoryview(b"")
         self._images = memoryview(bytearray(FRAME_BYTES_MAX))
         self._staged = self._images[:0]
+        self._answering = answering() if port.plain and self._pace is None else None
+        # What came as the loop slept, or what is left to be written of its answer.
+        self._came: bytes | memoryview | None = None
         self._contact = False
         self._readable = True
         self._off = self._off_wanted = False
@@ -226,7 +234,12 @@ class Shell:
 
         An answer goes before all else that there is to do: a host waits for it.
         """
-        data = self.port.read() if self._contact and self._readable else b""
+        data, self._came = self._came, None
+        if isinstance(data, memoryview):
+            self._unwritten = data
+            return True
+        if data is None:
+            data = self.port.read() if self._contact and self._readable else b""
         self._readable = True
         if not data:
             return False
@@ -413,9 +426,13 @@ class Shell:
         now = time.monotonic_ns()
         due = soonest(module_due, self._pace_due())
         seconds = IDLE_SECONDS if due is None else max(0.0, min((due - now) / NS_PER_S, IDLE_SECONDS))
-        port = self.port.fileno()
+        port, ring = self.port.fileno(), self._ring
+        if self._answering is not None and not self._unwritten and not self._ring_full:
+            self._came = self._answering(self.module, port, self._wake_descriptor, seconds)
+            if self._came is not None:
+                return
+            seconds = 0.0
         readable = [self._wake_descriptor, port]
-        ring = self._ring
         if ring is not None and self._ring_full:
             if not ring.arm(FRAME_BYTES_MAX):
                 return

@@ -11,21 +11,20 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from laserlink.cext.ring import RingError
 from laserlink.host_driver.actions import Answered, Unanswered
+from laserlink.host_driver.lanes.answer import Answer, Waiting, decide
+from laserlink.host_driver.lanes.asking import UnderWay, asking
 from laserlink.host_driver.lanes.lookout import Lookout
 from laserlink.host_driver.lanes.port import PortClosed
 from laserlink.host_driver.lanes.ring import RingLane
 from laserlink.host_driver.lanes.url import Lanes
 from laserlink.host_driver.lanes.watch import Watch
 from laserlink.host_driver.machine import Contact, Host, Light
-from laserlink.protocol.errors import ERROR_OF_CODE, LinkTimeout
 from laserlink.protocol.messages.layout import Record, Request
-from laserlink.protocol.messages.link import Error
 from laserlink.protocol.states import OPTICAL, SIDEBAND, HostState
 from laserlink.protocol.timers import NS_PER_MS, NS_PER_S
 
@@ -38,6 +37,8 @@ POLL_NS = 2 * NS_PER_MS
 NOTHING = memoryview(b"")
 
 T = TypeVar("T")
+Ask = Callable[[Host, int], Request]
+Question = Callable[[Host], Request]
 OnEvents = Callable[[list[object], Host], None]
 
 
@@ -46,32 +47,6 @@ class Crashed:
     """Event: the thread has ended, for something failed that is none of the link's doing."""
 
     error: Exception
-
-
-class _Answer:
-    """The answer that the thread at hand waits for: what a future would be that nobody else looks at."""
-
-    done = False
-    _reply: Any = None
-    _error: BaseException | None = None
-
-    def set_result(self, reply: Record) -> None:
-        self._reply, self.done = reply, True
-
-    def set_exception(self, error: BaseException | None) -> None:
-        self._error, self.done = error, True
-
-    def cancel(self) -> None:
-        self.set_exception(CancelledError())
-
-    def value(self) -> Record:
-        """The reply. Raises what came in its place."""
-        if self._error is not None:
-            raise self._error
-        if not self.done:
-            raise FutureTimeout
-        reply: Record = self._reply
-        return reply
 
 
 @dataclass(frozen=True)
@@ -86,15 +61,16 @@ class Driver:
     """Runs `host` over `lanes` until closed.
 
     `on_events` is called with all events of one moment, before the futures that they decide, on the thread
-    that runs the machine: the driver's, or one that waits in `exchange`.
+    that runs the machine: the driver's, or one that waits in `exchange`. Without `tells_answers`, it may miss
+    answers that are nobody's business but who waits for them.
     """
 
-    def __init__(self, host: Host, lanes: Lanes, on_events: OnEvents) -> None:
+    def __init__(self, host: Host, lanes: Lanes, on_events: OnEvents, *, tells_answers: bool = True) -> None:
         self._host = host
         self._lanes = lanes
         self._on_events = on_events
         self._work: queue.SimpleQueue[_Work] = queue.SimpleQueue()
-        self._waiting: dict[int, Future[Any] | _Answer] = {}
+        self._waiting: dict[int, Waiting] = {}
         self._unwritten = NOTHING
         self._stopping = False
         # Whether the port was closed by the other side, or the thread has ended.
@@ -113,6 +89,7 @@ class Driver:
         self._ring = lanes.ring
         self._polled = lanes.port.fileno() < 0
         self._watch = Watch(lanes.port.fileno(), lanes.ring.fileno() if lanes.ring is not None else -1)
+        self._asking = None if tells_answers else asking(lanes, self._watch)
         self._thread = threading.Thread(target=self._run, name="laserlink-host", daemon=True)
         self._thread.start()
 
@@ -140,13 +117,13 @@ class Driver:
         """Send a request; the future has the reply, or the typed error that the module answered."""
         return self.ask(lambda host, now: host.request(message, now))
 
-    def ask(self, ask: Callable[[Host, int], Request]) -> "Future[Record]":
+    def ask(self, ask: Ask) -> "Future[Record]":
         """As `request`, for requests that the host makes itself (`Host.set_controls`)."""
         answer: Future[Record] = Future()
         self._put(_Work(lambda: self._begin(ask, answer), answer))
         return answer
 
-    def _begin(self, ask: Callable[[Host, int], Request], answer: "Future[Record] | _Answer") -> None:
+    def _begin(self, ask: Ask, answer: Waiting) -> None:
         try:
             self._waiting[ask(self._host, time.monotonic_ns()).request_id] = answer
         except Exception as error:
@@ -173,8 +150,10 @@ class Driver:
             self._machine.release()
         raise CancelledError
 
-    def exchange(self, ask: Callable[[Host, int], Request], seconds: float) -> Record:
+    def exchange(self, ask: Ask, seconds: float, question: Question | None = None) -> Record:
         """Send the request that `ask(host, now)` makes, and wait for its reply.
+
+        With `question(host)`, which is what `ask` asks, the kernel may do both when nothing else is at hand.
 
         When nobody else runs the machine, this thread does it while it waits: handing the question to the
         other one and the answer back takes longer than both machines take for it. Whoever is interrupted in
@@ -185,31 +164,57 @@ class Driver:
         """
         # From here on an interrupt may come anywhere: whatever it ends, the machine is given back.
         if self._watch.shares and self._machine.acquire(blocking=False):
+            changed = True
             try:
                 # Is there a link, and nothing wrong with it that the thread has not seen yet?
                 if not (self.gone or self._stopping or self._torn or self._error is not None):
-                    return self._lead(ask, seconds)
+                    begun = None if question is None else self._ask_alone(question, seconds)
+                    if isinstance(begun, Record):
+                        changed = False
+                        return begun
+                    return self._lead(ask, seconds, begun)
             finally:
                 try:
-                    self._hand_over()
+                    if changed:
+                        self._hand_over()
                 finally:
                     self._leader = None
                     self._machine.release()
         return self.ask(ask).result(seconds)
 
-    def _lead(self, ask: Callable[[Host, int], Request], seconds: float) -> Record:
-        """Run the machine on this thread until the answer is there."""
+    def _ask_alone(self, question: Question, seconds: float) -> Record | UnderWay | None:
+        """Ask by the kernel: the answer, or how far it came with it, or None when it did nothing."""
+        if self._asking is None or self._unwritten:
+            return None
+        message = question(self._host)
+        try:
+            return self._asking(self._host, message, seconds)
+        except BaseException as error:
+            self._held, self._due_known = True, False
+            if isinstance(error, Exception):
+                self._tear(error)
+            raise
+
+    def _lead(self, ask: Ask, seconds: float, begun: UnderWay | None) -> Record:
+        """Run the machine on this thread until the answer is there; the kernel may have asked."""
         asked = resting = False
         began = time.monotonic_ns()
         try:
             self._due_known, self._leader = False, threading.get_ident()
-            request_id = ask(self._host, began).request_id
-            asked = self._held = True
-            self._watch.hold()
-            self._write_port()
+            if begun is None:
+                request_id, came = ask(self._host, began).request_id, b""
+                asked = self._held = True
+                self._watch.hold()
+                self._write_port()
+            else:
+                asked = self._held = True
+                request_id, came, self._unwritten = begun
             # What can wait until the module is at work.
-            answer = self._waiting[request_id] = _Answer()
+            answer = self._waiting[request_id] = Answer()
             end = began + int(seconds * NS_PER_S)
+            if came:
+                self._host.receive_data(SIDEBAND, came, began)
+                self._turn()
             while not answer.done:
                 now = time.monotonic_ns()
                 if self._stopping:
@@ -452,19 +457,10 @@ class Driver:
         self._host.events.clear()
         self._on_events(events, self._host)
         for event in events:
-            if isinstance(event, Answered):
-                if (future := self._waiting.pop(event.request.request_id, None)) is None:
-                    continue
-                if isinstance(event.reply, Error):
-                    error = ERROR_OF_CODE[event.reply.code]
-                    future.set_exception(error(event.reply.text, event.reply.value))
-                else:
-                    future.set_result(event.reply)
-            elif isinstance(event, Unanswered) and (
-                future := self._waiting.pop(event.request.request_id, None)
-            ):
-                unheard = LinkTimeout(f"{type(event.request).__name__} was never answered")
-                future.set_exception(event.fault or unheard)
+            if isinstance(event, Answered | Unanswered):
+                waiting = self._waiting.pop(event.request.request_id, None)
+                if waiting is not None:
+                    decide(waiting, event)
 
     def _rest_until(self, now: int) -> int:
         """When the machine or the port must be looked at again, whatever comes."""

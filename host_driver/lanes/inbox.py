@@ -82,6 +82,11 @@ class Inbox:
         self.dropped = 0
 
     @property
+    def listened(self) -> bool:
+        """Whether somebody wants to hear of every event."""
+        return self._on_event is not None
+
+    @property
     def set_id(self) -> int:
         """The newest set of controls that is known."""
         return max(self._sets, default=0)

@@ -64,6 +64,15 @@ class DescriptorPort:
         """Nothing of our own to close: the descriptor has an owner."""
 
 
+def is_plain(port: Port) -> bool:
+    """Whether reading and writing are the system's calls on the descriptor, and nothing else."""
+    own = type(port)
+    return isinstance(port, DescriptorPort) and (own.read, own.write) == (
+        DescriptorPort.read,
+        DescriptorPort.write,
+    )
+
+
 class SocketPort(DescriptorPort):
     """A port over a connected socket, which it owns; two of a pair are an in-process lane."""
 

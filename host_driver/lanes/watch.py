@@ -34,6 +34,11 @@ class Watch:
                 self._set.register(each, select.EPOLLIN)
             self.shares = port >= 0
 
+    @property
+    def others(self) -> tuple[int, ...]:
+        """What wakes whoever waits, besides the port."""
+        return tuple(each for each in self._descriptors if each != self._port)
+
     def fileno(self) -> int:
         """What is readable when there is a reason to end `sleep`; -1 where the system has no such thing."""
         return self._set.fileno() if self._set is not None else -1

@@ -2,6 +2,7 @@
 end.
 """
 
+import contextlib
 import select
 import signal
 import threading
@@ -26,7 +27,15 @@ from laserlink.host_driver.lanes.driver import Crashed, Driver
 from laserlink.host_driver.lanes.port import Port, in_process_pair
 from laserlink.host_driver.lanes.url import Lanes
 from laserlink.host_driver.machine import Host
-from laserlink.protocol.errors import LinkTimeout, LocalProtocolError, MalformedPayload, UnknownMode
+from laserlink.protocol import _accel
+from laserlink.protocol.errors import (
+    LinkTimeout,
+    LocalProtocolError,
+    MalformedPayload,
+    UnknownControl,
+    UnknownMode,
+)
+from laserlink.protocol.messages.control import ControlGet, ControlId
 from laserlink.protocol.messages.diagnostics import Echo, EchoReply
 from laserlink.protocol.messages.image import StreamConfigure
 from laserlink.protocol.messages.link import Counters, CountersRead
@@ -40,15 +49,23 @@ class Both:
 
     host: Host = field(default_factory=lambda: Host(one_lane(0), Sessions()))
     events: list[object] = field(default_factory=list)
+    tells_answers: bool = True
+    latency_us: int = 0
 
     def __post_init__(self) -> None:
+        lanes = one_lane(0, self.latency_us)
+        if self.latency_us:
+            self.host = Host(lanes, Sessions())
         ours, theirs = in_process_pair()
-        module = Module(load_profile("uart-1m"), one_lane(0))
+        module = Module(load_profile("uart-1m"), lanes)
         self.shell = Shell(module, build_sensor(VirtualOptions("uart-1m")), AlwaysConnected(theirs))
         self.module_thread = threading.Thread(target=self.shell.run, daemon=True)
         self.module_thread.start()
         self.driver = Driver(
-            self.host, Lanes(ours, None, one_lane(0)), lambda events, host: self.take(events)
+            self.host,
+            Lanes(ours, None, lanes),
+            lambda events, host: self.take(events),
+            tells_answers=self.tells_answers,
         )
 
     def take(self, events: list[object]) -> None:
@@ -63,9 +80,9 @@ class Both:
 
 
 @pytest.fixture
-def both() -> Iterator[Both]:
+def both(request: pytest.FixtureRequest) -> Iterator[Both]:
     """An attached pair."""
-    both = Both()
+    both = Both(**getattr(request, "param", {}))
     both.attach()
     yield both
     both.driver.close()
@@ -287,13 +304,31 @@ def test_idle_pair_takes_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def echoed(both: Both, data: bytes = b"x", seconds: float = 20) -> bytes:
     """What comes back of an echo, waited for by this thread."""
-    reply = both.driver.exchange(lambda host, now: host.request(Echo(data=data), now), seconds)
+    echo = Echo(data=data)
+    reply = both.driver.exchange(lambda host, now: host.request(echo, now), seconds, lambda host: echo)
     return getattr(reply, "data", b"")
 
 
 def unanswered(host: Host, now: int) -> Echo:
     """A request that is never sent, so that nothing answers it."""
     return Echo(request_id=77)
+
+
+class NotHere(Exception):
+    """The driver's thread was quicker."""
+
+
+def unanswered_here(both: Both) -> object:
+    """Wait on this thread for what is never answered, when the driver's does not have the machine."""
+
+    def ask(host: Host, now: int) -> Echo:
+        if threading.current_thread().name == "laserlink-host":
+            raise NotHere
+        return unanswered(host, now)
+
+    while True:
+        with contextlib.suppress(NotHere):
+            return both.driver.exchange(ask, 20)
 
 
 def in_thread(work: Callable[[], object]) -> Future[Any]:
@@ -360,7 +395,7 @@ def test_exchanges_of_many_threads_are_answered(both: Both) -> None:
 
 def test_who_runs_the_machine_does_what_others_want(both: Both) -> None:
     """While one thread waits for a reply, the calls and requests of others are served, on that thread."""
-    waiting = in_thread(lambda: both.driver.exchange(unanswered, 20))
+    waiting = in_thread(lambda: unanswered_here(both))
     wait_until(lambda: both.driver._leader is not None, "the other thread runs the machine")
     assert both.driver.call(lambda host, now: threading.current_thread().name).result(20) == "other"
     assert both.driver.look(lambda host: host.state, 20) is HostState.READY
@@ -405,7 +440,7 @@ def test_interrupted_wait_leaves_the_link_alone(both: Both) -> None:
     try:
         in_thread(later)
         with pytest.raises(KeyboardInterrupt):
-            both.driver.exchange(unanswered, 20)
+            unanswered_here(both)
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert echoed(both) == b"x" and not both.driver.gone
@@ -463,3 +498,146 @@ def test_who_is_told_cannot_close(both: Both) -> None:
     both.take = close  # type: ignore[method-assign]
     assert echoed(both) == b"x"
     assert refused
+
+
+# --- questions that the kernel asks ---
+
+by_kernel = pytest.mark.parametrize("both", [{"tells_answers": False}], indirect=True)
+# Here an answer is late only after five seconds more: until then, nothing but what a test does ends a wait.
+by_patient_kernel = pytest.mark.parametrize(
+    "both", [{"tells_answers": False, "latency_us": 5_000_000}], indirect=True
+)
+
+
+class Slow:
+    """A module that takes so long to carry a request out, or until it may."""
+
+    def __init__(self, both: Both, seconds: float = 2.0) -> None:
+        self._carry_out = both.shell.module._carry_out
+        self._seconds = seconds
+        self.begun, self.may = threading.Event(), threading.Event()
+        both.shell.module._carry_out = self  # type: ignore[method-assign, assignment]
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.begun.set()
+        self.may.wait(self._seconds)
+        return self._carry_out(*arguments)
+
+
+@by_kernel
+def test_answer_that_the_kernel_takes_is_told_to_nobody_else(both: Both) -> None:
+    """Who asked has it; nothing waits for it any more, and the thread watches the port again."""
+    both.events.clear()
+    assert [echoed(both, bytes([index])) for index in range(20)] == [bytes([index]) for index in range(20)]
+    if _accel.Asker is not None:
+        # Whenever the thread was at work, it was asked by the machine.
+        assert sum(isinstance(event, Answered) for event in both.events) <= 5
+    assert not both.driver._waiting and both.host.requests.idle
+    before = both.host.connection.counters.frames_received
+    wait_until(lambda: both.host.connection.counters.frames_received >= before + 3, "pongs came")
+
+
+@by_kernel
+def test_kernel_and_machine_ask_at_once(both: Both) -> None:
+    """Many threads, questions of both kinds: each gets its own answer, and the link stays as it was."""
+
+    def ask(index: int) -> list[bytes]:
+        replies = []
+        for count in range(30):
+            data = bytes([index, count])
+            way = both.driver.request(Echo(data=data)).result(20) if count % 5 == 0 else None
+            replies.append(echoed(both, data) if way is None else getattr(way, "data", b""))
+        return replies
+
+    answers = [in_thread(lambda index=index: ask(index)) for index in range(8)]  # type: ignore[misc]
+    for index, answer in enumerate(answers):
+        assert answer.result(60) == [bytes([index, count]) for count in range(30)]
+    assert not both.host.connection.counters.offences and not both.shell.module.connection.counters.offences
+
+
+@by_kernel
+def test_answer_that_comes_late_is_waited_for(both: Both) -> None:
+    """The kernel asks and goes; the machine asks again, and takes the answer that comes."""
+    slow = Slow(both, 0.05)
+    assert echoed(both, b"late") == b"late"
+    assert slow.begun.is_set()
+    assert not [event for event in both.events if isinstance(event, Lost)]
+
+
+@by_kernel
+def test_kernel_raises_what_the_module_refuses(both: Both) -> None:
+    """An error is for the machine to follow: it is raised by its type."""
+    request = ControlGet(0, (ControlId(9999),))
+    with pytest.raises(UnknownControl):
+        both.driver.exchange(lambda host, now: host.request(request, now), 20, lambda host: request)
+    assert echoed(both) == b"x"
+
+
+@by_patient_kernel
+def test_closing_ends_a_wait_of_the_kernel(both: Both) -> None:
+    """Whoever waits learns that the driver ended, long before the answer would have come."""
+    slow = Slow(both)
+    waiting = in_thread(lambda: echoed(both))
+    assert slow.begun.wait(20)
+    both.driver.close()
+    with pytest.raises(CancelledError):
+        waiting.result(20)
+    slow.may.set()
+
+
+@by_patient_kernel
+def test_what_others_want_ends_a_wait_of_the_kernel(both: Both) -> None:
+    """It is done by whoever waits, who then goes on waiting."""
+    slow = Slow(both)
+    waiting = in_thread(lambda: echoed(both, b"after"))
+    assert slow.begun.wait(20)
+    assert both.driver.look(lambda host: host.state, 20) is HostState.READY
+    slow.may.set()
+    assert waiting.result(20) == b"after"
+
+
+@by_patient_kernel
+def test_port_that_ends_ends_a_wait_of_the_kernel(both: Both) -> None:
+    """As it ends any other: the module was pulled off, and there is no answer."""
+    slow = Slow(both)
+    waiting = in_thread(lambda: echoed(both))
+    assert slow.begun.wait(20)
+    both.shell.stop()
+    both.shell.port.close()
+    slow.may.set()
+    with pytest.raises((LinkTimeout, CancelledError)):
+        waiting.result(20)
+    assert both.driver.gone
+
+
+@by_patient_kernel
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to a thread")
+def test_interrupted_wait_of_the_kernel_leaves_the_link_alone(both: Both) -> None:
+    """Ctrl-C reaches who waits; the answer, when it comes, is nobody's, and the next ones are right."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    def ask_on() -> None:
+        echoed(both, b"never")
+        time.sleep(20)
+
+    def interrupted(slow: Slow) -> None:
+        if slow.begun.wait(20):
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    main = threading.get_ident()
+    try:
+        for _ in range(10):
+            slow = Slow(both)
+            in_thread(lambda slow=slow: interrupted(slow))  # type: ignore[misc]
+            with pytest.raises(KeyboardInterrupt):
+                ask_on()
+            slow.may.set()
+            both.shell.module._carry_out = slow._carry_out  # type: ignore[method-assign]
+            assert echoed(both, b"next") == b"next"
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert not both.driver.gone
+    assert not [event for event in both.events if isinstance(event, Lost)]
