@@ -59,19 +59,12 @@ cdef class Judge:
     cdef object _received(self, const uint8_t *data, size_t size, object lane, object image_lane,
                           uint32_t session, uint32_t features, uint8_t state):
         cdef ll_small_frame head
-        cdef object message = self._message(data, size, lane, image_lane, session, features, state, &head)
+        cdef object message = self.message(data, size, lane, image_lane, session, features, state, &head)
         return None if message is None else self.around(message, lane, &head, data)
 
-    cdef object message(self, connection, const uint8_t *data, size_t size, object lane, uint8_t state,
-                        ll_small_frame *head):
-        """As `received`, for a connection as it is; the message alone, and the head of its frame."""
-        if size == 0 or size > <size_t>connection.in_bytes_max:
-            return None
-        return self._message(data, size, lane, connection.image_lane, connection.session, connection.features,
-                             state, head)
-
-    cdef object _message(self, const uint8_t *data, size_t size, object lane, object image_lane,
-                         uint32_t session, uint32_t features, uint8_t state, ll_small_frame *head):
+    cdef object message(self, const uint8_t *data, size_t size, object lane, object image_lane,
+                        uint32_t session, uint32_t features, uint8_t state, ll_small_frame *head):
+        """As `received`; the message alone, and the head of its frame."""
         cdef const Rule *rule
         if ll_read_frame(data, size, FRAME_MAX, head) != size or size == 0:
             return None

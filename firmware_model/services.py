@@ -21,6 +21,10 @@ from laserlink.protocol.timers import NS_PER_MS
 
 COUNTER_MODULUS = 1 << 32
 RECTANGLE = control.ValueType.RECTANGLE
+# What hello may agree on, with them: whether a flag is in flags is a call, and asked for every control.
+SPEAK_RECTANGLES = frozenset(
+    flags for flags in map(link.Features, range(1 << len(link.Features))) if link.Features.RECTANGLES in flags
+)
 
 
 def ping(module: Actions, received: Received, message: link.Ping) -> None:
@@ -80,11 +84,13 @@ def echo(module: Actions, received: Received, request: diagnostics.Echo) -> diag
 
 def _is_spoken(module: Actions, known: Control) -> bool:
     """Whether a control's type is one that hello agreed on."""
-    return known.type is not RECTANGLE or link.Features.RECTANGLES in module.connection.features
+    return known.type is not RECTANGLE or module.connection.features in SPEAK_RECTANGLES
 
 
 def _check_spoken(module: Actions, named: Iterable[control.ControlId | control.ControlValue]) -> None:
     """Raises UnknownControl for one that this session does not have."""
+    if module.connection.features in SPEAK_RECTANGLES:
+        return
     for item in named:
         known = module.controls.controls.get(item.id)
         if known is not None and known.type is RECTANGLE and not _is_spoken(module, known):

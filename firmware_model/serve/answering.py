@@ -3,7 +3,6 @@ and writes the answer, before anything else is looked at. Without it, the shell 
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, TypeAlias
 
 from laserlink.firmware_model.machine import Module
@@ -15,22 +14,21 @@ from laserlink.protocol.messages.layout import Request
 from laserlink.protocol.states import SIDEBAND, ModuleState
 from laserlink.protocol.writer import writer
 
-# The module, its port, another descriptor that ends the wait, and how long that may be in seconds: None when
-# nothing was read; bytes that were, for the module to receive; or what of an answer is still to be written.
-Answer: TypeAlias = Callable[[Module, int, int, float], bytes | memoryview | None]
+# The module, its port, and how long to wait at most, in seconds: None when nothing was read; bytes that were,
+# which are the module's to receive; or what of an answer is still to be written.
+Answering: TypeAlias = Callable[[Module, int, float], bytes | memoryview | None]
 
 # In these nobody hears anything, or a word of the host's ends them.
 DEAF = frozenset({ModuleState.DETACHED, ModuleState.RECOVERING})
 
 
-@cache
-def answering() -> Answer | None:
-    """How to wait for a request and answer it; None without the kernel."""
+def answering(bell: int) -> Answering | None:
+    """How to wait for a request, or for a descriptor that is a bell, and answer; None without the kernel."""
     if _accel.Answerer is None:
         return None
     states = sum(1 << state for state in ModuleState if state not in DEAF)
     kernel: Any = _accel.Answerer(
-        judge_of(Direction.TO_HOST), writer(), Request, RemoteProtocolError, SIDEBAND, states
+        judge_of(Direction.TO_HOST), writer(), Request, RemoteProtocolError, SIDEBAND, states, bell
     )
-    answer: Answer = kernel.answer
+    answer: Answering = kernel.answer
     return answer

@@ -136,7 +136,6 @@ class Shell:
         self._unwritten = memoryview(b"")
         self._images = memoryview(bytearray(FRAME_BYTES_MAX))
         self._staged = self._images[:0]
-        self._answering = answering() if port.plain and self._pace is None else None
         # What came as the loop slept, or what is left to be written of its answer.
         self._came: bytes | memoryview | None = None
         self._contact = False
@@ -148,6 +147,8 @@ class Shell:
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
         self._wake_descriptor = self._wake_read.fileno()
+        kernel_may = port.plain and self._pace is None
+        self._answering = answering(self._wake_descriptor) if kernel_may else None
 
     # --- from any thread ---
 
@@ -428,7 +429,7 @@ class Shell:
         seconds = IDLE_SECONDS if due is None else max(0.0, min((due - now) / NS_PER_S, IDLE_SECONDS))
         port, ring = self.port.fileno(), self._ring
         if self._answering is not None and not self._unwritten and not self._ring_full:
-            self._came = self._answering(self.module, port, self._wake_descriptor, seconds)
+            self._came = self._answering(self.module, port, seconds)
             if self._came is not None:
                 return
             seconds = 0.0

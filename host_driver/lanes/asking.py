@@ -3,7 +3,6 @@ and takes the answer, by itself. Without it, or on a port that is not the system
 """
 
 from collections.abc import Callable, Iterable
-from functools import cache, partial
 from typing import Any, TypeAlias
 
 from laserlink.host_driver.lanes.port import is_plain
@@ -32,12 +31,10 @@ def asking(lanes: Lanes, watch: Watch) -> Asking | None:
     """How to ask over open lanes; None: as everything else is asked."""
     if _accel.Asker is None or not watch.shares or not is_plain(lanes.port):
         return None
-    return partial(_asker().ask, lanes.port.fileno(), watch.fileno(), watch.others)
-
-
-@cache
-def _asker() -> Any:
-    return _accel.Asker(judge_of(Direction.TO_MODULE), writer(), _kinds(), SIDEBAND, HostTimer.SILENCE)
+    rules = (judge_of(Direction.TO_MODULE), writer(), _kinds(), SIDEBAND, HostTimer.SILENCE)
+    kernel: Any = _accel.Asker(*rules, lanes.port.fileno(), watch.fileno(), watch.others)
+    ask: Asking = kernel.ask
+    return ask
 
 
 def _kinds() -> Iterable[tuple[type[Request], tuple[type[Record], int]]]:

@@ -66,7 +66,7 @@ class Line:
         self.theirs.setblocking(False)
         self.watch = Watch(self.ours.fileno(), -1)
         self.ask = asking(Lanes(SocketPort("", self.ours), None, ()), self.watch)
-        self.answer = answering()
+        self.answer = answering(self.watch.others[0])
 
     def fill(self) -> None:
         """Until it takes nothing more."""
@@ -357,7 +357,7 @@ def answered(rig: Rig, line: Line, data: bytes) -> bytes | memoryview | None:
     if data:
         line.theirs.send(data)
     assert line.answer is not None
-    return line.answer(rig.module, line.ours.fileno(), line.watch.others[0], 0.0)
+    return line.answer(rig.module, line.ours.fileno(), 0.0)
 
 
 def check_answer(attached: Rig, line: Line, data: bytes, prepare: Callable[[Rig], object]) -> bool:
