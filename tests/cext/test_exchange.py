@@ -164,6 +164,7 @@ def at_work(rig: Rig) -> None:
 
 def with_a_piece(rig: Rig) -> None:
     rig.host.receive_data(SIDEBAND, reply_frame(rig.host, Pong())[:9], rig.now)
+    rig.host.connection.gaps.clear()
 
 
 OCCUPIED: dict[str, Callable[[Rig], object]] = {
@@ -406,14 +407,15 @@ def test_request_in_each_state(attached: Rig, line: Line, state: ModuleState) ->
     assert taken is (state not in (ModuleState.DETACHED, ModuleState.RECOVERING))
 
 
-def with_a_word(rig: Rig) -> None:
+def with_a_piece_of_a_word(rig: Rig) -> None:
     rig.module.receive_data(SIDEBAND, asked_of(rig, Ping())[:9], rig.now)
+    rig.module.connection.gaps.clear()
 
 
 BUSY: dict[str, Callable[[Rig], object]] = {
     "it boots": lambda rig: setattr(rig.module, "booting", True),
     "a frame is to be sent": lambda rig: rig.module.connection.send(Pong()),
-    "a frame has begun": with_a_word,
+    "a frame has begun": with_a_piece_of_a_word,
     "bad bytes are not decided": lambda rig: rig.module.receive_data(SIDEBAND, b"x", rig.now),
     "a gap is watched": lambda rig: rig.module.connection.gaps.set(SIDEBAND, 1),
     "received frames have no kernel": lambda rig: setattr(rig.module.connection, "_lone_frame", None),
