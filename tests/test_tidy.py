@@ -90,7 +90,7 @@ def blocks_of_c(lines: list[str]) -> Iterator[tuple[str, int]]:
 def blocks_of_cython(lines: list[str]) -> Iterator[tuple[str, int]]:
     """From a def to the last line that is indented deeper."""
     for start, line in enumerate(lines):
-        match = re.match(r"( *)(?:def|cpdef|cdef [^=]*\() ?(\w*)", line)
+        match = re.match(r"( *)(?:def|cpdef|cdef (?!class )[^=]*\() ?(\w*)", line)
         if not match:
             continue
         last = start
