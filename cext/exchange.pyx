@@ -98,6 +98,8 @@ cdef class Asker(Exchange):
     cdef object silence
     cdef int port, watched, count
     cdef int others[LL_OTHERS_MAX]
+    #: Whether the machine knows all that was done: nothing half done, and nothing in the caller's hands alone.
+    cdef readonly bint whole
 
     def __init__(self, Judge judge not None, Writer writer not None, kinds, sideband, silence, int port,
                  int watched, tuple others not None):
@@ -107,7 +109,7 @@ cdef class Asker(Exchange):
             raise ValueError(f"at most {LL_OTHERS_MAX} others")
         self.judge, self.writer, self.kinds = judge, writer, dict(kinds)
         self.sideband, self.silence, self.port, self.watched = sideband, silence, port, watched
-        self.count = <int>len(others)
+        self.count, self.whole = <int>len(others), True
         for index in range(self.count):
             self.others[index] = others[index]
 
@@ -116,9 +118,9 @@ cdef class Asker(Exchange):
 
         None: it is not for this way, and nothing was done. A record: the answer. A tuple: the request is under
         way; its id, the bytes that came instead of the answer, and what is still to be written. The port is
-        held then, as it is after what a signal's handler raises.
+        held then, as it is after what a signal's handler raises, which may be anywhere: see `whole`.
         """
-        cdef size_t written, whole
+        cdef size_t written, size
         cdef int64_t until_ns
         cdef object connection = host.connection, requests = host.requests
         cdef object question, reply, kind = self.kinds.get(type(message))
@@ -129,14 +131,17 @@ cdef class Asker(Exchange):
         wire = self.frame_for(connection, question)
         if wire is None:
             return None
-        whole = PyBytes_GET_SIZE(wire)
-        written = ll_write_some(self.port, <const uint8_t *>PyBytes_AS_STRING(wire), whole)
+        self.whole = False
+        size = PyBytes_GET_SIZE(wire)
+        written = ll_write_some(self.port, <const uint8_t *>PyBytes_AS_STRING(wire), size)
         # From here to the sleep, the module is at work, and nobody waits.
         ll_let_wake(self.watched, self.port, 0)
         self.look_at(connection, host.state)
         until_ns = self.note(host, connection, requests, question, wire, seconds)
-        if written == whole and self.sleep(self.port, self.others, self.count, until_ns):
+        self.whole = written == size
+        if self.whole and self.sleep(self.port, self.others, self.count, until_ns):
             self.size = ll_read_some(self.port, self.data, FRAME_MAX)
+            self.whole = self.size == 0
         reply = self.message()
         if type(reply) is not (<tuple>kind)[0] or reply.request_id != question.request_id:
             return question.request_id, self.what_came(), memoryview(wire)[written:]
@@ -144,6 +149,7 @@ cdef class Asker(Exchange):
         self.count_it()
         host.now = host.heard_ns = ll_now_ns()
         requests._outstanding = requests.due_ns = None
+        self.whole = True
         return reply
 
     cdef bint may_ask(self, host, connection, requests, tuple kind) except -1:

@@ -2,8 +2,8 @@
 and takes the answer, by itself. Without it, or on a port that is not the system's own, the driver does.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from typing import Protocol, TypeAlias
 
 from laserlink.host_driver.lanes.port import is_plain
 from laserlink.host_driver.lanes.url import Lanes
@@ -20,8 +20,18 @@ from laserlink.protocol.writer import writer
 
 # A request that is under way: its id, the bytes that came, and what of its frame is still to be written.
 UnderWay: TypeAlias = tuple[int, bytes, memoryview]
-# The host, a request, how many seconds there are: the reply; or a request under way; None: nothing was done.
-Asking: TypeAlias = Callable[[Host, Request, float], Record | UnderWay | None]
+
+
+class Asking(Protocol):
+    """What asks over one port, for whoever has the machine."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the machine knows all that was done; else it is in pieces, if `ask` did not return."""
+
+    def ask(self, host: Host, message: Request, seconds: float) -> Record | UnderWay | None:
+        """The reply; or a request that is under way; None: nothing was done."""
+
 
 # In these, an answer changes nothing of the host.
 STATES = frozenset({HostState.READY, HostState.UPDATING})
@@ -32,9 +42,8 @@ def asking(lanes: Lanes, watch: Watch) -> Asking | None:
     if _accel.Asker is None or not watch.shares or not is_plain(lanes.port):
         return None
     rules = (judge_of(Direction.TO_MODULE), writer(), _kinds(), SIDEBAND, HostTimer.SILENCE)
-    kernel: Any = _accel.Asker(*rules, lanes.port.fileno(), watch.fileno(), watch.others)
-    ask: Asking = kernel.ask
-    return ask
+    kernel: Asking = _accel.Asker(*rules, lanes.port.fileno(), watch.fileno(), watch.others)
+    return kernel
 
 
 def _kinds() -> Iterable[tuple[type[Request], tuple[type[Record], int]]]:

@@ -164,50 +164,43 @@ class Driver:
         """
         # From here on an interrupt may come anywhere: whatever it ends, the machine is given back.
         if self._watch.shares and self._machine.acquire(blocking=False):
-            changed = True
             try:
                 # Is there a link, and nothing wrong with it that the thread has not seen yet?
                 if not (self.gone or self._stopping or self._torn or self._error is not None):
-                    begun = None if question is None else self._ask_alone(question, seconds)
-                    if isinstance(begun, Record):
-                        changed = False
-                        return begun
-                    return self._lead(ask, seconds, begun)
+                    return self._lead(ask, seconds, question)
             finally:
                 try:
-                    if changed:
+                    if self._held or not self._due_known:
                         self._hand_over()
                 finally:
                     self._leader = None
                     self._machine.release()
         return self.ask(ask).result(seconds)
 
-    def _ask_alone(self, question: Question, seconds: float) -> Record | UnderWay | None:
-        """Ask by the kernel: the answer, or how far it came with it, or None when it did nothing."""
-        if self._asking is None or self._unwritten:
-            return None
-        message = question(self._host)
+    def _lead(self, ask: Ask, seconds: float, question: Question | None) -> Record:
+        """Run the machine on this thread until the answer is there."""
+        begun: UnderWay | None = None
+        asked = resting = alone = False
+        began, came, asking = time.monotonic_ns(), b"", self._asking
         try:
-            return self._asking(self._host, message, seconds)
-        except BaseException as error:
-            self._held, self._due_known = True, False
-            if isinstance(error, Exception):
-                self._tear(error)
-            raise
-
-    def _lead(self, ask: Ask, seconds: float, begun: UnderWay | None) -> Record:
-        """Run the machine on this thread until the answer is there; the kernel may have asked."""
-        asked = resting = False
-        began = time.monotonic_ns()
-        try:
-            self._due_known, self._leader = False, threading.get_ident()
+            self._leader = threading.get_ident()
+            if question is not None and asking is not None and not self._unwritten:
+                message, known = question(self._host), self._due_known
+                self._held, self._due_known, asked, resting, alone = True, False, True, True, True
+                found = asking.ask(self._host, message, seconds)
+                if isinstance(found, Record):
+                    self._held, self._due_known = False, known
+                    return found
+                begun = found
+                asked = self._held = begun is not None
+                resting = alone = False
+            self._due_known = False
             if begun is None:
-                request_id, came = ask(self._host, began).request_id, b""
+                request_id = ask(self._host, began).request_id
                 asked = self._held = True
                 self._watch.hold()
                 self._write_port()
             else:
-                asked = self._held = True
                 request_id, came, self._unwritten = begun
             # What can wait until the module is at work.
             answer = self._waiting[request_id] = Answer()
@@ -231,8 +224,9 @@ class Driver:
                     resting = False
                     self._turn()
         except BaseException as error:
-            # A question that cannot be asked is no broken step.
-            if not resting and (asked or not isinstance(error, Exception)):
+            # A question that cannot be asked is no broken step; nor is a wait, when the machine knows all.
+            whole = resting and not (alone and asking is not None and not asking.whole)
+            if asked if isinstance(error, Exception) else not whole:
                 self._tear(error)
             raise
         return answer.value()

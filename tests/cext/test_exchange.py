@@ -65,8 +65,16 @@ class Line:
         self.ours, self.theirs = socket.socketpair()
         self.theirs.setblocking(False)
         self.watch = Watch(self.ours.fileno(), -1)
-        self.ask = asking(Lanes(SocketPort("", self.ours), None, ()), self.watch)
+        self.asking = asking(Lanes(SocketPort("", self.ours), None, ()), self.watch)
         self.answer = answering(self.watch.others[0])
+
+    def ask(self, host: Host, message: Request, seconds: float) -> Record | UnderWay | None:
+        """By the kernel; what it says of itself holds after each."""
+        assert self.asking is not None and self.asking.whole
+        found = self.asking.ask(host, message, seconds)
+        held = isinstance(found, tuple) and bool(found[1] or found[2])
+        assert self.asking.whole is not held
+        return found
 
     def fill(self) -> None:
         """Until it takes nothing more."""
@@ -149,7 +157,7 @@ def test_answer_leaves_the_host_as_the_reference_does(
     question = replace(message, request_id=next_id(rig.host))
     came = reply_frame(rig.host, reply)
     line.theirs.send(came)
-    assert line.ask is not None and line.ask(rig.host, message, 0.0) == reply
+    assert line.ask(rig.host, message, 0.0) == reply
     assert line.arrived() == frame_by_reference(twin.host, message, rig.host.now)
     twin.host.receive_data(SIDEBAND, came, rig.host.now)
     assert twin.host.next_event() == Answered(question, reply)
@@ -194,7 +202,7 @@ def test_host_that_is_occupied_is_left_alone(attached: Rig, line: Line, occupied
     rig = attached.fork()
     OCCUPIED[occupied](rig)
     before = seen(rig.host)
-    assert line.ask is not None and line.ask(rig.host, EXPOSURE, 0.0) is None
+    assert line.ask(rig.host, EXPOSURE, 0.0) is None
     assert seen(rig.host) == before
     assert line.arrived() == b"" and line.wakes
 
@@ -215,7 +223,7 @@ def test_what_is_no_question_is_left_alone(attached: Rig, line: Line, message: A
     """Requests that the host follows, and such that no frame holds, are for the machine to ask, or refuse."""
     rig = attached.fork()
     before = seen(rig.host)
-    assert line.ask is not None and line.ask(rig.host, message, 0.0) is None
+    assert line.ask(rig.host, message, 0.0) is None
     assert seen(rig.host) == before and line.arrived() == b""
 
 
@@ -247,7 +255,6 @@ def test_whatever_else_comes_is_left_to_the_machine(attached: Rig, line: Line, k
     came = others(rig.host)[kind]
     line.theirs.send(came)
     request_id = next_id(rig.host)
-    assert line.ask is not None
     found = line.ask(rig.host, EXPOSURE, 0.0)
     assert isinstance(found, tuple)
     assert found[0] == request_id and found[1] == came[:4096] and not found[2]
@@ -261,7 +268,6 @@ def test_whatever_else_comes_is_left_to_the_machine(attached: Rig, line: Line, k
 
 def under_way(line: Line, host: Host, seconds: float = 0.0) -> UnderWay:
     """A request that the kernel has sent, and that has no answer yet."""
-    assert line.ask is not None
     found = line.ask(host, EXPOSURE, seconds)
     assert isinstance(found, tuple)
     return found

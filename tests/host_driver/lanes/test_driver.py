@@ -38,6 +38,7 @@ from laserlink.protocol.errors import (
 from laserlink.protocol.messages.control import ControlGet, ControlId
 from laserlink.protocol.messages.diagnostics import Echo, EchoReply
 from laserlink.protocol.messages.image import StreamConfigure
+from laserlink.protocol.messages.layout import Request
 from laserlink.protocol.messages.link import Counters, CountersRead
 from laserlink.protocol.states import HostState, LossCause
 from laserlink.tools.virtual import AlwaysConnected, VirtualOptions, build_sensor
@@ -318,7 +319,7 @@ class NotHere(Exception):
     """The driver's thread was quicker."""
 
 
-def unanswered_here(both: Both) -> object:
+def unanswered_here(both: Both, *, echo_too: bool = False) -> object:
     """Wait on this thread for what is never answered, when the driver's does not have the machine."""
 
     def ask(host: Host, now: int) -> Echo:
@@ -328,7 +329,7 @@ def unanswered_here(both: Both) -> object:
 
     while True:
         with contextlib.suppress(NotHere):
-            return both.driver.exchange(ask, 20)
+            return both.driver.exchange(ask, 20, (lambda host: Echo()) if echo_too else None)
 
 
 def in_thread(work: Callable[[], object]) -> Future[Any]:
@@ -611,7 +612,7 @@ def test_port_that_ends_ends_a_wait_of_the_kernel(both: Both) -> None:
 
 
 @by_patient_kernel
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to a thread")
+@pytest.mark.skipif(_accel.Asker is None, reason="without the kernel it may come in the middle of a step")
 def test_interrupted_wait_of_the_kernel_leaves_the_link_alone(both: Both) -> None:
     """Ctrl-C reaches who waits; the answer, when it comes, is nobody's, and the next ones are right."""
 
@@ -641,3 +642,61 @@ def test_interrupted_wait_of_the_kernel_leaves_the_link_alone(both: Both) -> Non
         signal.signal(signal.SIGUSR1, before)
     assert not both.driver.gone
     assert not [event for event in both.events if isinstance(event, Lost)]
+
+
+@dataclass
+class Breaking:
+    """A kernel that something breaks, before or after it has done what it should."""
+
+    asking: Any
+    error: BaseException
+    whole: bool
+    after: bool
+
+    def ask(self, host: Host, message: Request, seconds: float) -> Any:
+        """As of `asking`."""
+        if self.after:
+            self.asking.ask(host, message, seconds)
+        raise self.error
+
+
+@by_kernel
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("whole", [False, True])
+def test_interrupted_kernel_ends_the_link_when_the_machine_is_in_pieces(
+    both: Both, whole: bool, after: bool
+) -> None:
+    """Ctrl-C between two things that belong together, as in any step; else nothing is lost by it."""
+    asking = both.driver._asking
+    both.driver._asking = Breaking(asking, KeyboardInterrupt(), whole, after and asking is not None)
+    with pytest.raises(KeyboardInterrupt):
+        unanswered_here(both, echo_too=True)
+    both.driver._asking = asking
+    if whole:
+        assert echoed(both) == b"x" and not both.driver.gone
+        assert not [event for event in both.events if isinstance(event, Lost)]
+    else:
+        wait_until(lambda: both.host.state is HostState.ABSENT, "detached")
+        assert both.driver.gone
+        assert [event.cause for event in both.events if isinstance(event, Lost)] == [LossCause.DETACH]
+
+
+@by_kernel
+def test_kernel_that_fails_fails_the_thread(both: Both) -> None:
+    """As what fails on a waiting thread does: that one learns of it, and so do others."""
+    both.driver._asking = Breaking(None, ZeroDivisionError(), whole=True, after=False)
+    with pytest.raises(ZeroDivisionError):
+        unanswered_here(both, echo_too=True)
+    wait_until(lambda: any(isinstance(event, Crashed) for event in both.events), "crashed")
+    with pytest.raises(CancelledError):
+        echoed(both)
+
+
+@by_kernel
+def test_what_the_kernel_leaves_and_the_machine_refuses_is_no_failure(both: Both) -> None:
+    """The question cannot be asked: the caller learns why, and the link goes on."""
+    long = Echo(data=bytes(5000))
+    with pytest.raises(LocalProtocolError, match="over max_frame"):
+        both.driver.exchange(lambda host, now: host.request(long, now), 20, lambda host: long)
+    assert echoed(both) == b"x"
+    assert not [event for event in both.events if isinstance(event, Lost | Crashed)]
