@@ -157,7 +157,9 @@ def test_answer_leaves_the_host_as_the_reference_does(
     question = replace(message, request_id=next_id(rig.host))
     came = reply_frame(rig.host, reply)
     line.theirs.send(came)
+    began = time.monotonic_ns()
     assert line.ask(rig.host, message, 0.0) == reply
+    assert began <= rig.host.now == rig.host.heard_ns <= time.monotonic_ns()
     assert line.arrived() == frame_by_reference(twin.host, message, rig.host.now)
     twin.host.receive_data(SIDEBAND, came, rig.host.now)
     assert twin.host.next_event() == Answered(question, reply)
@@ -378,12 +380,13 @@ def check_answer(attached: Rig, line: Line, data: bytes, prepare: Callable[[Rig]
     rig, twin = attached.fork(), attached.fork()
     for each in (rig, twin):
         prepare(each)
-    before = seen(rig.module)
+    before, began = seen(rig.module), time.monotonic_ns()
     left = answered(rig, line, data)
     if not isinstance(left, memoryview):
         assert left == data and seen(rig.module) == before and line.arrived() == b""
         return False
     now = rig.module.now
+    assert began <= now <= time.monotonic_ns()
     twin.module.receive_data(SIDEBAND, data, now)
     sent = [line.arrived() + bytes(left) or rig.module.data_to_send(SIDEBAND, now)]
     assert sent == [twin.module.data_to_send(SIDEBAND, now)]
@@ -439,6 +442,34 @@ BUSY: dict[str, Callable[[Rig], object]] = {
 def test_module_that_is_busy_is_left_alone(attached: Rig, line: Line, busy: str) -> None:
     """What was read is handed on, and nothing changed."""
     assert not check_answer(attached, line, asked_of(attached, EXPOSURE), BUSY[busy])
+
+
+def test_module_that_becomes_busy_is_left_alone(attached: Rig, line: Line) -> None:
+    """What was found of it for one request does not hold for the next."""
+    rig = attached.fork()
+    assert isinstance(answered(rig, line, asked_of(rig, EXPOSURE)), memoryview)
+    line.arrived()
+    rig.module.state = ModuleState.RECOVERING
+    data = asked_of(rig, EXPOSURE)
+    assert answered(rig, line, data) == data and line.arrived() == b""
+    rig.module.state = ModuleState.READY
+    rig.module.connection.session ^= 1
+    assert answered(rig, line, data) == data and line.arrived() == b""
+
+
+def test_word_that_comes_before_an_answer_is_sent_before_it(attached: Rig, line: Line) -> None:
+    """When carrying a request out says something else as well, the order is that of the reference."""
+
+    def make_chatty(rig: Rig) -> None:
+        carry_out, connection = rig.module._carry_out, rig.module.connection
+
+        def chatty(*words: Any) -> Any:
+            connection.send(Pong(number=7))
+            return carry_out(*words)
+
+        rig.module._carry_out = chatty  # type: ignore[method-assign]
+
+    assert check_answer(attached, line, asked_of(attached, EXPOSURE), make_chatty)
 
 
 def words(rig: Rig) -> dict[str, bytes]:
