@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #ifdef __linux__
-#include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -23,8 +22,8 @@ static int64_t ll_now_ns(void)
     return (int64_t)now.tv_sec * LL_NS_PER_S + now.tv_nsec;
 }
 
-/* Sleeps until the port or one of the others has something, or the time has come: 1 when it is the port alone,
- * 0 for all else, -1 when a signal came. */
+/* Sleeps until the port or one of the others has something, or a signal or the time has come: whether it is the
+ * port alone. */
 static int ll_await(int port, const int *others, int count, int64_t until_ns)
 {
     struct pollfd polled[1 + LL_OTHERS_MAX] = {{.fd = port, .events = POLLIN}};
@@ -36,10 +35,7 @@ static int ll_await(int port, const int *others, int count, int64_t until_ns)
     }
     for (int index = 0; index < count; index++)
         polled[1 + index] = (struct pollfd){.fd = others[index], .events = POLLIN};
-    int found = ppoll(polled, (nfds_t)(1 + count), &timeout, NULL);
-    if (found < 0)
-        return errno == EINTR ? -1 : 0;
-    return found == 1 && polled[0].revents == POLLIN;
+    return ppoll(polled, (nfds_t)(1 + count), &timeout, NULL) == 1 && polled[0].revents == POLLIN;
 }
 
 /* How many bytes came, or went; 0 for none, whatever the reason. */

@@ -6,13 +6,10 @@ cdef extern from "exchange.h":
         LL_EXCHANGES
         LL_OTHERS_MAX
     int64_t ll_now_ns()
-    int ll_await(int port, const int *others, int count, int64_t until_ns) nogil
+    bint ll_await(int port, const int *others, int count, int64_t until_ns) nogil
     size_t ll_read_some(int port, uint8_t *data, size_t size)
     size_t ll_write_some(int port, const uint8_t *data, size_t size)
     void ll_let_wake(int watched, int port, int wakes)
-
-cdef extern from "Python.h":
-    int PyErr_CheckSignals() except -1
 
 cdef enum:
     CONTROL_CHANNEL = 0
@@ -51,14 +48,12 @@ cdef class Exchange:
         self.size = 0
         return 0
 
-    cdef bint sleep(self, int port, const int *others, int count, int64_t until_ns) except -1:
-        """Whether the port has something, and nothing else has. Raises what a signal's handler raises."""
-        cdef int found
+    cdef bint sleep(self, int port, const int *others, int count, int64_t until_ns):
+        """Whether the port has something, and nothing else has. A signal's handler runs when we return."""
+        cdef bint found
         with nogil:
             found = ll_await(port, others, count, until_ns)
-        if found < 0:
-            PyErr_CheckSignals()
-        return found > 0
+        return found
 
     cdef object message(self):
         """The message that came, when it is one legal frame; else None."""
