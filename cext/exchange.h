@@ -27,11 +27,11 @@ static int64_t ll_now_ns(void)
 static int ll_await(int port, const int *others, int count, int64_t until_ns)
 {
     struct pollfd polled[1 + LL_OTHERS_MAX] = {{.fd = port, .events = POLLIN}};
-    int64_t left = until_ns - ll_now_ns();
+    int64_t now = ll_now_ns();
     struct timespec timeout = {0, 0};
-    if (left > 0) {
-        timeout.tv_sec = left / LL_NS_PER_S;
-        timeout.tv_nsec = left % LL_NS_PER_S;
+    if (until_ns > now) {
+        timeout.tv_sec = (until_ns - now) / LL_NS_PER_S;
+        timeout.tv_nsec = (until_ns - now) % LL_NS_PER_S;
     }
     for (int index = 0; index < count; index++)
         polled[1 + index] = (struct pollfd){.fd = others[index], .events = POLLIN};

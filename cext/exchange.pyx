@@ -18,12 +18,19 @@ cdef enum:
 EXCHANGES = bool(LL_EXCHANGES)
 
 
+cdef int64_t _after(int64_t now, double seconds):
+    """So many seconds later; at most a day, whatever is asked for."""
+    if not seconds > 0:
+        return now
+    return now + <int64_t>(min(seconds, 86400.0) * 1e9)
+
+
 cdef class Exchange:
     """What both halves have: the rules, and what a machine's connection was found to be before a sleep."""
 
     cdef Judge judge
     cdef Writer writer
-    cdef object sideband, connection, counters, image_lane
+    cdef object sideband, counters, image_lane
     cdef uint32_t session, features
     cdef size_t bytes_max
     cdef uint8_t state
@@ -40,7 +47,7 @@ cdef class Exchange:
 
     cdef int look_at(self, connection, uint8_t state) except -1:
         """Find by what a frame that comes is judged. Whoever sleeps has the machine: nothing changes it."""
-        self.connection, self.counters, self.state = connection, connection.counters, state
+        self.counters, self.state = connection.counters, state
         self.image_lane, self.session = connection.image_lane, connection.session
         self.features, self.bytes_max = connection.features, connection.in_bytes_max
         if connection.untaken:
@@ -159,14 +166,13 @@ cdef class Asker(Exchange):
     cdef int64_t note(self, host, connection, requests, question, bytes wire, double seconds) except -1:
         """Keep what `Host.request` keeps; when the machine wants to be asked again."""
         cdef int64_t now = ll_now_ns(), due = now + <int64_t>host.response_ns, each
-        cdef int64_t until = now + <int64_t>(seconds * 1e9)
         host.now = now
         requests._last_id = question.request_id
         requests._outstanding, requests._wire, requests._tries, requests.due_ns = question, wire, 1, due
         self.count_sent(connection, wire)
         for each in host.timers.values():
             due = min(due, each)
-        return min(due, until)
+        return min(due, _after(now, seconds))
 
 
 cdef class Answerer(Exchange):
@@ -187,7 +193,7 @@ cdef class Answerer(Exchange):
         """Sleep until something is there; when that is one new request, have it carried out, and answer it.
 
         None: nothing was read. Bytes: what was read, which is the module's to receive. A memoryview: what
-        of the answer's frame is still to be written.
+        of the frame that it leads to is still to be written.
         """
         cdef size_t written
         cdef bytes wire = None
@@ -195,7 +201,7 @@ cdef class Answerer(Exchange):
         cdef bint ready = self.may_answer(module, connection)
         if ready:
             self.look_at(connection, module.state)
-        if not self.sleep(port, &self.bell, 1, ll_now_ns() + <int64_t>(seconds * 1e9)):
+        if not self.sleep(port, &self.bell, 1, _after(ll_now_ns(), seconds)):
             return None
         self.size = ll_read_some(port, self.data, FRAME_MAX)
         if self.size == 0:
@@ -210,12 +216,14 @@ cdef class Answerer(Exchange):
             wire = self.frame_for(connection, answer)
         if wire is None:
             server.answer = connection.send(answer)
-            wire, written = b"", 0
+            module._advance()
+            wire = module.data_to_send(self.sideband, module.now)
+            written = ll_write_some(port, <const uint8_t *>PyBytes_AS_STRING(wire), PyBytes_GET_SIZE(wire))
         else:
             written = ll_write_some(port, <const uint8_t *>PyBytes_AS_STRING(wire), PyBytes_GET_SIZE(wire))
             server.answer = wire
             self.count_sent(connection, wire)
-        module._advance()
+            module._advance()
         return memoryview(wire)[written:]
 
     cdef bint may_answer(self, module, connection) except -1:

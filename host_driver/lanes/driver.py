@@ -31,6 +31,7 @@ from laserlink.protocol.timers import NS_PER_MS, NS_PER_S
 # How much of the ring is worked on before the sideband is looked at again: 0.1 ms of work.
 RING_BYTES = 1 << 18
 IDLE_NS = 50 * NS_PER_MS
+IDLE_SECONDS = IDLE_NS / NS_PER_S
 # Ports without a descriptor are looked at this often.
 POLL_NS = 2 * NS_PER_MS
 
@@ -79,8 +80,8 @@ class Driver:
         self._error: Exception | None = None
         self._torn = self._held = False
         self._leader: int | None = None
-        # Whoever runs the machine has it.
-        self._machine = threading.Lock()
+        # Whoever runs the machine has it. It knows whose it is: only he can give it back.
+        self._machine = threading.RLock()
         # What the machine waits for next, when that is known; and how long the thread sleeps by itself.
         self._due: int | None = None
         self._due_known = False
@@ -141,14 +142,18 @@ class Driver:
         Raises:
             CancelledError, TimeoutError: the thread has ended, or has no time.
         """
-        if not self._machine.acquire(blocking=False):
-            return self.call(lambda host, now: look(host)).result(seconds)
+        # As in `exchange`: an interrupt may come as the lock is taken.
         try:
-            if not self._ended:
+            if self._machine.acquire(blocking=False):
+                if self._ended:
+                    raise CancelledError
                 return look(self._host)
         finally:
-            self._machine.release()
-        raise CancelledError
+            try:  # noqa: SIM105
+                self._machine.release()
+            except RuntimeError:
+                pass
+        return self.call(lambda host, now: look(host)).result(seconds)
 
     def exchange(self, ask: Ask, seconds: float, question: Question | None = None) -> Record:
         """Send the request that `ask(host, now)` makes, and wait for its reply.
@@ -162,19 +167,27 @@ class Driver:
         Raises:
             CancelledError, TimeoutError: the thread ends, or no reply came.
         """
-        # From here on an interrupt may come anywhere: whatever it ends, the machine is given back.
-        if self._watch.shares and self._machine.acquire(blocking=False):
+        if self._watch.shares and threading.get_ident() not in (self._leader, self._thread.ident):
+            # An interrupt may come after any call, also that which takes the lock: whatever it ends, the
+            # machine is given back.
             try:
                 # Is there a link, and nothing wrong with it that the thread has not seen yet?
-                if not (self.gone or self._stopping or self._torn or self._error is not None):
-                    return self._lead(ask, seconds, question)
+                if self._machine.acquire(blocking=False) and not (
+                    self.gone or self._stopping or self._torn or self._error is not None
+                ):
+                    try:
+                        return self._lead(ask, seconds, question)
+                    finally:
+                        try:
+                            if self._held or not self._due_known:
+                                self._hand_over()
+                        finally:
+                            self._leader = None
             finally:
-                try:
-                    if self._held or not self._due_known:
-                        self._hand_over()
-                finally:
-                    self._leader = None
+                try:  # noqa: SIM105
                     self._machine.release()
+                except RuntimeError:
+                    pass  # somebody else has it
         return self.ask(ask).result(seconds)
 
     def _lead(self, ask: Ask, seconds: float, question: Question | None) -> Record:
@@ -187,7 +200,7 @@ class Driver:
             if question is not None and asking is not None and not self._unwritten:
                 message, known = question(self._host), self._due_known
                 self._held, self._due_known, asked, resting, alone = True, False, True, True, True
-                found = asking.ask(self._host, message, seconds)
+                found = asking.ask(self._host, message, min(seconds, IDLE_SECONDS))
                 if isinstance(found, Record):
                     self._held, self._due_known = False, known
                     return found
@@ -206,7 +219,7 @@ class Driver:
             answer = self._waiting[request_id] = Answer()
             end = began + int(seconds * NS_PER_S)
             if came:
-                self._host.receive_data(SIDEBAND, came, began)
+                self._host.receive_data(SIDEBAND, came, time.monotonic_ns())
                 self._turn()
             while not answer.done:
                 now = time.monotonic_ns()
@@ -226,7 +239,7 @@ class Driver:
         except BaseException as error:
             # A question that cannot be asked is no broken step; nor is a wait, when the machine knows all.
             whole = resting and not (alone and asking is not None and not asking.whole)
-            if asked if isinstance(error, Exception) else not whole:
+            if not whole and (asked or not isinstance(error, Exception)):
                 self._tear(error)
             raise
         return answer.value()

@@ -4,6 +4,7 @@ import contextlib
 import select
 import signal
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -285,6 +286,16 @@ def test_bell_comes_before_an_answer(attached: Rig, line: Line) -> None:
     assert line.ours.recv(1 << 16) == frame
 
 
+@pytest.mark.parametrize("seconds", [-1e300, -1.0, 0.0, threading.TIMEOUT_MAX, 1e300, float("inf")])
+def test_any_number_of_seconds_is_a_time(attached: Rig, line: Line, seconds: float) -> None:
+    """None at all, or until something is due; never less than nothing, nor without an end."""
+    host = attached.fork().host
+    be_patient(host)
+    host.timers.set(HostTimer.PING, time.monotonic_ns() + NS_PER_S // 100)
+    assert under_way(line, host, seconds)[1] == b""
+    assert (time.monotonic_ns() >= host.timers[HostTimer.PING]) is (seconds > 0)
+
+
 def be_patient(host: Host) -> None:
     """Let nothing be due for a minute, nor an answer be late: only what a test does ends a wait."""
     host.connection.lanes = {SIDEBAND: one_lane(300)[0]}
@@ -388,8 +399,7 @@ def check_answer(attached: Rig, line: Line, data: bytes, prepare: Callable[[Rig]
     now = rig.module.now
     assert began <= now <= time.monotonic_ns()
     twin.module.receive_data(SIDEBAND, data, now)
-    sent = [line.arrived() + bytes(left) or rig.module.data_to_send(SIDEBAND, now)]
-    assert sent == [twin.module.data_to_send(SIDEBAND, now)]
+    assert line.arrived() + bytes(left) == twin.module.data_to_send(SIDEBAND, now)
     assert rig.module.data_to_send(SIDEBAND, now) == twin.module.data_to_send(SIDEBAND, now)
     assert seen(rig.module) == seen(twin.module)
     return True

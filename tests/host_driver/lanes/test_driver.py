@@ -12,6 +12,7 @@ from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,8 +41,8 @@ from laserlink.protocol.messages.control import ControlGet, ControlId
 from laserlink.protocol.messages.diagnostics import Echo, EchoReply
 from laserlink.protocol.messages.image import StreamConfigure
 from laserlink.protocol.messages.layout import Request
-from laserlink.protocol.messages.link import Counters, CountersRead
-from laserlink.protocol.states import HostState, LossCause
+from laserlink.protocol.messages.link import Counters, CountersRead, Pong
+from laserlink.protocol.states import HostState, LaneKind, LossCause
 from laserlink.tools.virtual import AlwaysConnected, VirtualOptions, build_sensor
 
 
@@ -686,7 +687,7 @@ def test_interrupted_kernel_ends_the_link_when_the_machine_is_in_pieces(
 @by_kernel
 def test_kernel_that_fails_fails_the_thread(both: Both) -> None:
     """As what fails on a waiting thread does: that one learns of it, and so do others."""
-    both.driver._asking = Breaking(None, ZeroDivisionError(), whole=True, after=False)
+    both.driver._asking = Breaking(None, ZeroDivisionError(), whole=False, after=False)
     with pytest.raises(ZeroDivisionError):
         unanswered_here(both, echo_too=True)
     wait_until(lambda: any(isinstance(event, Crashed) for event in both.events), "crashed")
@@ -702,3 +703,88 @@ def test_what_the_kernel_leaves_and_the_machine_refuses_is_no_failure(both: Both
         both.driver.exchange(lambda host, now: host.request(long, now), 20, lambda host: long)
     assert echoed(both) == b"x"
     assert not [event for event in both.events if isinstance(event, Lost | Crashed)]
+
+
+class Stop(Exception):
+    """What a handler of an alarm raises that is to end a call."""
+
+
+@pytest.mark.parametrize("both", [{"tells_answers": True}, {"tells_answers": False}], indirect=True)
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms")
+def test_error_of_a_handler_ends_a_wait_and_nothing_else(both: Both) -> None:
+    """An alarm that raises, as one sets it to limit a call: who waits has it, and the link goes on."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Stop
+
+    slow = Slow(both)
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.015)
+    try:
+        with pytest.raises(Stop):
+            echoed(both, b"never")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        slow.may.set()
+    both.shell.module._carry_out = slow._carry_out  # type: ignore[method-assign]
+    assert echoed(both) == b"x"
+    assert not [event for event in both.events if isinstance(event, Lost | Crashed)]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms")
+def test_interrupts_at_any_place_give_the_machine_back(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also as it is taken, and as it is given back: hundreds of them, and the thread still has its turns."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    def ask_on(end: float) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.0003)
+        while time.monotonic() < end:
+            echoed(both)
+            both.driver.look(lambda host: None, 20)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    interrupts, end = 0, time.monotonic() + 1.0
+    with monkeypatch.context() as patched:
+        # Nothing but the taking and giving: a future of the standard library does not stand interrupts.
+        patched.setattr(both.driver, "_lead", lambda *_: EchoReply())
+        for name in ("ask", "call"):
+            patched.setattr(both.driver, name, lambda *_: SimpleNamespace(result=lambda _: EchoReply()))
+        while time.monotonic() < end:
+            try:
+                ask_on(end)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupts += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+    assert interrupts > 50
+    assert both.driver.call(lambda host, now: host.state).result(20) is HostState.READY
+
+
+@by_patient_kernel
+def test_piece_that_the_kernel_read_late_is_no_older_than_it_is(both: Both) -> None:
+    """A frame that begins long after the question is not cut before its end can come."""
+    taken: list[int] = []
+    said: list[int] = []
+    receive = both.host.receive_data
+
+    def receive_data(lane: LaneKind, data: bytes, now: int, *, more: bool = False) -> int:
+        taken.append(now)
+        return receive(lane, data, now, more=more)
+
+    both.host.receive_data = receive_data  # type: ignore[method-assign, assignment]
+    slow = Slow(both, 0.03)
+    carry_out = both.shell.module._carry_out
+
+    def chatty(*words: Any) -> Any:
+        reply = carry_out(*words)
+        said.append(time.monotonic_ns())
+        both.shell.module.connection.send(Pong())
+        return reply
+
+    both.shell.module._carry_out = chatty  # type: ignore[method-assign]
+    assert echoed(both, b"late") == b"late"
+    # Before the first of these there may have been a word of the module's own.
+    assert slow.begun.is_set() and taken[-1] >= said[0]
