@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from laserlink.cext import kernels
 from laserlink.host_driver.machine import Host
 from laserlink.protocol.frame import Frame
 from laserlink.protocol.framer import Framer
@@ -69,6 +70,7 @@ def test_floods_are_what_they_say(name: str) -> None:
     assert items and sessions == {"strangers": {0x1235}, "offences": {0x1234}}.get(name, set())
 
 
+@pytest.mark.skipif(kernels is None, reason="a quarter of a gigabyte takes minutes without the kernels")
 def test_a_host_that_hoards_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that keeps what it hears grows, and it shows."""
     receive = Host.receive_data
