@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from statistics import median, quantiles
 from types import TracebackType
@@ -181,17 +182,20 @@ def _opened(name: str) -> RingConsumer:
 
 
 class _Chunks:
-    """The chunks in a ring, in order: placed by the kernel, or by the readable reference without it."""
+    """The chunks in a ring, in order."""
 
     def __init__(self, ring: RingConsumer) -> None:
         self._ring = ring
         self._framer = Framer()
         self._waiting: deque[ImageData] = deque()
 
-    def place(self, slot: _accel.Slot) -> bool:
-        """Take what is there of the slot's image; whether there was any."""
+    def taker(self, slot: _accel.Slot) -> Callable[[], int]:
+        """What places those that are there of the slot's image, and says whether there were any."""
         if self._ring.moves_images:
-            return self._ring.receive_images(1, PAYLOAD_BYTES_MAX, [slot], LINE_WIRE_BYTES) > 0
+            return partial(self._ring.receive_images, 1, PAYLOAD_BYTES_MAX, [slot], LINE_WIRE_BYTES)
+        return partial(self._place, slot)
+
+    def _place(self, slot: _accel.Slot) -> int:
         shown = self._ring.data()
         self._framer.feed(shown)
         size = len(shown)
@@ -203,7 +207,7 @@ class _Chunks:
         while self._waiting and self._waiting[0].image_id == slot.image_id:
             chunk = self._waiting.popleft()
             slot.place(chunk.offset, chunk.chunk)
-        return slot.frames > before
+        return slot.frames - before
 
 
 def _receive_line(ring: RingConsumer, chunks: _Chunks, lookout: Lookout, image_id: int) -> int:
@@ -214,10 +218,11 @@ def _receive_line(ring: RingConsumer, chunks: _Chunks, lookout: Lookout, image_i
         FULL_CHANNEL, image_id, layout.bits, layout.chunk_bytes, layout.coded_bytes, layout.strip_bytes,
         empty_picture(layout.pixels), present, np.zeros((layout.strips, 2), np.uint64),
     )  # fmt: skip
+    take = chunks.taker(slot)
     placed, late = 0, time.monotonic_ns() + 10 * NS_PER_S
     while slot.frames < layout.chunks:
         now = time.monotonic_ns()
-        if chunks.place(slot):
+        if take():
             if slot.frames >= LINE_CHUNKS:
                 placed = placed or time.monotonic_ns()
             lookout.came(now)
