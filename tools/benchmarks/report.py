@@ -166,6 +166,7 @@ reader is awake when the next image is due ([decision 6](decisions/0006-awake-wh
 when module and host have a core each. About 3 of these are the module's call, and 3 a frame's way from
 core to core with its checks. Some systems keep both on one core for a while, and then it is 25 to 45 us,
 for the module pushes its reader aside: the benchmark gives each process a core of its own.
+On a virtual machine whose neighbours are busy, the same code takes 20 to 30 us, version by version alike.
 """
 
 
