@@ -121,8 +121,7 @@ class Camera(Series):
         if self._host is None or set(self._host.connection.lanes) != {offer.kind for offer in lanes.offers}:
             self._host = Host(lanes.offers, lambda: secrets.randbits(32))
         self._inbox.begin()
-        listened = self._inbox.listened
-        self._driver = Driver(self._host, lanes, self._inbox.take, tells_answers=listened)
+        self._driver = Driver(self._host, lanes, self._inbox.take, tells_answers=self._inbox.listened)
         self._inbox.wait(lambda inbox: inbox.ready, self._timeout, "the module did not attach")
 
     def close(self) -> None:

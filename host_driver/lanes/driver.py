@@ -198,9 +198,10 @@ class Driver:
         try:
             self._leader = threading.get_ident()
             if question is not None and asking is not None and not self._unwritten:
-                message, known = question(self._host), self._due_known
+                message, at_most, known = question(self._host), min(seconds, IDLE_SECONDS), self._due_known
+                # No call between these and the kernel's: what it says of itself is of the last time.
                 self._held, self._due_known, asked, resting, alone = True, False, True, True, True
-                found = asking.ask(self._host, message, min(seconds, IDLE_SECONDS))
+                found = asking.ask(self._host, message, at_most)
                 if isinstance(found, Record):
                     self._held, self._due_known = False, known
                     return found
